@@ -1,0 +1,53 @@
+package io.vela.config;
+
+import io.vela.config.value.BranchName;
+import java.time.Duration;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * What holds for the branches of a baseline unless a branch says otherwise.
+ *
+ * @param createOnConnect patterns of the names that a connection may create; {@code *} stands for
+ *     any characters
+ * @param suspendAfter how long without use until a branch sleeps
+ * @param durability what a commit promises
+ */
+public record BranchPolicy(
+    List<String> createOnConnect, Duration suspendAfter, Durability durability) {
+  /** Any name, asleep after a minute, relaxed. */
+  public static final BranchPolicy DEFAULT =
+      new BranchPolicy(List.of("*"), Duration.ofSeconds(60), Durability.RELAXED);
+
+  private static final Pattern PATTERN_FORM = Pattern.compile("[a-z0-9._*-]{1,63}");
+
+  /**
+   * @throws IllegalArgumentException for a pattern that no branch name can match, or a time that is
+   *     not positive
+   */
+  public BranchPolicy {
+    createOnConnect = List.copyOf(createOnConnect);
+    for (var pattern : createOnConnect) {
+      if (!PATTERN_FORM.matcher(pattern).matches()) {
+        throw new IllegalArgumentException(
+            "\"" + pattern + "\" is not a pattern of branch names (a-z, 0-9, '.', '_', '-', '*')");
+      }
+    }
+    if (suspendAfter.isNegative() || suspendAfter.isZero()) {
+      throw new IllegalArgumentException("suspend-after must be positive");
+    }
+  }
+
+  /** Whether a connection may create a branch of this name. */
+  public boolean mayCreate(BranchName name) {
+    return createOnConnect.stream().anyMatch(pattern -> matches(pattern, name.value()));
+  }
+
+  private static boolean matches(String pattern, String name) {
+    var expression = new StringBuilder();
+    for (var part : pattern.split("\\*", -1)) {
+      expression.append(expression.isEmpty() ? "" : ".*").append(Pattern.quote(part));
+    }
+    return Pattern.matches(expression.toString(), name);
+  }
+}

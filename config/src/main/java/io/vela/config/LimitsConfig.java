@@ -1,0 +1,42 @@
+package io.vela.config;
+
+import io.vela.config.value.ByteSize;
+import java.time.Duration;
+
+/**
+ * Bounds on time and memory.
+ *
+ * @param wakeTimeout how long a client waits for its branch to be created or woken
+ * @param stopTimeout how long a clean stop may take before it is reported
+ * @param authenticationTimeout from accept to the end of authentication
+ * @param startConcurrency how many instances start at once
+ * @param startupHold bytes a client may send ahead while its branch wakes
+ */
+public record LimitsConfig(
+    Duration wakeTimeout,
+    Duration stopTimeout,
+    Duration authenticationTimeout,
+    int startConcurrency,
+    ByteSize startupHold) {
+  /** 30 s to wake, 60 s to stop, 15 s to authenticate, 16 starts at once, 64 kB held. */
+  public static final LimitsConfig DEFAULT =
+      new LimitsConfig(
+          Duration.ofSeconds(30),
+          Duration.ofSeconds(60),
+          Duration.ofSeconds(15),
+          16,
+          ByteSize.parse("64kB"));
+
+  /**
+   * @throws IllegalArgumentException when one of them is not positive
+   */
+  public LimitsConfig {
+    if (!wakeTimeout.isPositive()
+        || !stopTimeout.isPositive()
+        || !authenticationTimeout.isPositive()
+        || startConcurrency < 1
+        || startupHold.bytes() < 1) {
+      throw new IllegalArgumentException("limits must be positive");
+    }
+  }
+}

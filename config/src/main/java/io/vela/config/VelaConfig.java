@@ -1,0 +1,63 @@
+package io.vela.config;
+
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.HostPort;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Everything that can be set, valid once it exists. See {@code vela.yaml} in the documentation.
+ *
+ * @param listen where Postgres clients connect
+ * @param http where REST, metrics and health answer
+ * @param data Vela's own folder
+ * @param pool storage of snapshots and clones
+ * @param postgres what instances run on
+ * @param catalogUrl a Postgres for the catalogue; without one Vela runs its own
+ * @param baselines policy of the branches of each baseline, in the order in which their create
+ *     patterns are tried; {@code main} is always there
+ * @param limits bounds on time and memory
+ * @param transport {@code auto}, {@code epoll}, {@code io_uring} or {@code nio}
+ */
+public record VelaConfig(
+    List<ListenerConfig> listen,
+    HostPort http,
+    Path data,
+    PoolConfig pool,
+    PostgresConfig postgres,
+    Optional<String> catalogUrl,
+    Map<BaselineName, BranchPolicy> baselines,
+    LimitsConfig limits,
+    String transport) {
+  /** The baseline that exists from the first start on. */
+  public static final BaselineName MAIN = new BaselineName("main");
+
+  public VelaConfig {
+    listen = List.copyOf(listen);
+    var all = new LinkedHashMap<>(baselines);
+    all.putIfAbsent(MAIN, BranchPolicy.DEFAULT);
+    baselines = java.util.Collections.unmodifiableMap(all);
+  }
+
+  /** The configuration without a file, for a data directory. */
+  public static VelaConfig defaults(Path data) {
+    return new VelaConfig(
+        List.of(ListenerConfig.DEFAULT),
+        new HostPort("127.0.0.1", 6433),
+        data,
+        PoolConfig.DEFAULT,
+        PostgresConfig.DEFAULT,
+        Optional.empty(),
+        Map.of(),
+        LimitsConfig.DEFAULT,
+        "auto");
+  }
+
+  /** The policy of a baseline's branches. */
+  public BranchPolicy policy(BaselineName baseline) {
+    return baselines.getOrDefault(baseline, BranchPolicy.DEFAULT);
+  }
+}

@@ -1,0 +1,150 @@
+package io.vela.router;
+
+import io.vela.agent.CloneFailure;
+import io.vela.config.value.BranchName;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * Why a request was refused or did not succeed. Proxy and admin each turn it into what their
+ * clients understand (SQLSTATE, HTTP problem) in one place.
+ */
+public sealed interface RouteFailure {
+  /** One line for a person, without a final stop. */
+  String message();
+
+  /** More; empty when there is none. */
+  default String detail() {
+    return "";
+  }
+
+  /** What to do about it; empty when nothing helps. */
+  default String hint() {
+    return "";
+  }
+
+  /** The client named no branch and the listener has no default. */
+  record NoBranchNamed() implements RouteFailure {
+    @Override
+    public String message() {
+      return "no branch was named";
+    }
+
+    @Override
+    public String hint() {
+      return "Connect with dbname=DATABASE@BRANCH, options='branch=BRANCH', or a branch token.";
+    }
+  }
+
+  /** The branch does not exist and no policy lets it be created. */
+  record NoSuchBranch(BranchName name) implements RouteFailure {
+    @Override
+    public String message() {
+      return "branch \"" + name + "\" does not exist";
+    }
+
+    @Override
+    public String hint() {
+      return "No baseline's create-on-connect patterns match this name.";
+    }
+  }
+
+  /** No such baseline. */
+  record NoSuchBaseline(String name) implements RouteFailure {
+    @Override
+    public String message() {
+      return "baseline \"" + name + "\" does not exist";
+    }
+  }
+
+  /** The name is taken. */
+  record AlreadyExists(String what, String name) implements RouteFailure {
+    @Override
+    public String message() {
+      return "%s \"%s\" already exists".formatted(what, name);
+    }
+  }
+
+  /** A name or an option is not of the right form. */
+  record Malformed(String message) implements RouteFailure {}
+
+  /** A client named two branches. */
+  record Conflicting(String first, String second) implements RouteFailure {
+    @Override
+    public String message() {
+      return "two different branches were named: %s and %s".formatted(first, second);
+    }
+  }
+
+  /** A token that is unknown, expired, or not good for this; the client is told no more. */
+  record BadToken() implements RouteFailure {
+    @Override
+    public String message() {
+      return "the token is not valid";
+    }
+  }
+
+  /** The token is genuine but does not grant this. */
+  record NotGranted(String message) implements RouteFailure {}
+
+  /** A rule forbids it. */
+  record Forbidden(String message) implements RouteFailure {}
+
+  /** It cannot be done while the branch is as it is. */
+  record InUse(String message, List<String> users) implements RouteFailure {
+    @Override
+    public String detail() {
+      return String.join("\n", users);
+    }
+  }
+
+  /** The branch is being deleted. */
+  record BranchDeleted(BranchName name) implements RouteFailure {
+    @Override
+    public String message() {
+      return "branch \"" + name + "\" has been deleted";
+    }
+  }
+
+  /** The branch was not awake in time. */
+  record WakeTimedOut(BranchName name, Duration timeout) implements RouteFailure {
+    @Override
+    public String message() {
+      return "branch \"%s\" was not ready within %d s".formatted(name, timeout.toSeconds());
+    }
+
+    @Override
+    public String hint() {
+      return "Try again; \"vela why " + name + "\" tells what it is doing.";
+    }
+  }
+
+  /** The agent could not create, start or stop it. */
+  record AgentFailed(String message, CloneFailure cause) implements RouteFailure {
+    @Override
+    public String detail() {
+      return cause.detail().isEmpty() ? cause.message() : cause.message() + "\n" + cause.detail();
+    }
+
+    @Override
+    public String hint() {
+      return cause.hint();
+    }
+  }
+
+  /** The catalogue cannot be reached, and what was asked for needs it. */
+  record CatalogUnavailable(String detail) implements RouteFailure {
+    @Override
+    public String message() {
+      return "the catalogue cannot be reached";
+    }
+  }
+
+  /** Vela is stopping. */
+  record ShuttingDown() implements RouteFailure {
+    @Override
+    public String message() {
+      return "Vela is shutting down";
+    }
+  }
+}

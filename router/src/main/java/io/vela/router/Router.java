@@ -1,0 +1,174 @@
+package io.vela.router;
+
+import io.vela.agent.ImportProgress;
+import io.vela.agent.PoolInfo;
+import io.vela.agent.Source;
+import io.vela.agent.Usage;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
+import io.vela.router.route.TokenId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * The one door for proxy and admin.
+ *
+ * <p>The methods added here, for people and programs, block while they work: call them on virtual
+ * threads. Those inherited, for sessions, do not.
+ */
+public interface Router extends SessionRouter, AutoCloseable {
+  /** All branches by name. */
+  List<BranchView> branches();
+
+  /** One branch. */
+  BranchView branch(BranchName name) throws RouteException;
+
+  /**
+   * Creates a branch, asleep.
+   *
+   * @param settings what is not as the baseline's policy says
+   */
+  BranchView createBranch(BranchName name, BaselineName from, BranchSettings settings)
+      throws RouteException, InterruptedException;
+
+  /** Wakes a branch and returns when it is awake. */
+  BranchView resume(BranchName name) throws RouteException, InterruptedException;
+
+  /**
+   * Puts a branch to sleep and returns when it sleeps.
+   *
+   * @param force ends the sessions that use it; without it they are a {@link RouteFailure.InUse}
+   */
+  BranchView suspend(BranchName name, boolean force) throws RouteException, InterruptedException;
+
+  /**
+   * Deletes a branch with its data and tokens; returns when it is gone.
+   *
+   * @param force ends the sessions that use it; without it they are a {@link RouteFailure.InUse}
+   */
+  void delete(BranchName name, boolean force) throws RouteException, InterruptedException;
+
+  /** What the branch takes in the pool. */
+  Usage usage(BranchName name) throws RouteException;
+
+  /** Why the branch is as it is: what keeps it awake or when it will sleep, why it failed. */
+  Why why(BranchName name) throws RouteException;
+
+  /** All baselines by name. */
+  List<BaselineView> baselines();
+
+  /**
+   * Imports data as a new baseline, or as the newer snapshot of an existing one.
+   *
+   * @param progress told from the calling thread
+   */
+  BaselineView importBaseline(BaselineName name, Source source, Consumer<ImportProgress> progress)
+      throws RouteException, InterruptedException;
+
+  /** Makes a token; its secret can be had only now. */
+  MintedToken mintToken(TokenRequest request) throws RouteException;
+
+  /**
+   * Whether a bearer token ({@code vela_id_secret}) is good for the whole system.
+   *
+   * @return the token's id; empty when it is not
+   */
+  Optional<TokenId> verifySystemToken(Secret bearer);
+
+  /** The pool as it is now. */
+  PoolInfo pool() throws RouteException;
+
+  /**
+   * Refuses new sessions, revokes all leases, stops every instance cleanly and closes the
+   * catalogue.
+   */
+  @Override
+  void close();
+
+  /**
+   * What a branch may have of its own.
+   *
+   * @param suspendAfter instead of the policy's
+   */
+  record BranchSettings(Optional<Duration> suspendAfter) {
+    /** As the policy says. */
+    public static final BranchSettings POLICY = new BranchSettings(Optional.empty());
+  }
+
+  /**
+   * A branch as it is now.
+   *
+   * @param state the state's name in lower case: creating, suspended, starting, running,
+   *     suspending, failed, deleting
+   * @param sessions leases held
+   * @param stateSince when it came into this state
+   * @param detail of a failed branch the cause; else empty
+   */
+  record BranchView(
+      BranchName name,
+      String id,
+      BaselineName baseline,
+      String snapshot,
+      String state,
+      Instant stateSince,
+      Instant createdAt,
+      Duration suspendAfter,
+      int sessions,
+      int waiting,
+      String detail,
+      String defaultRole,
+      String defaultDatabase) {}
+
+  /**
+   * @param snapshot the current snapshot's id
+   * @param major Postgres's major version
+   * @param bytes the data's size as a full copy would be
+   * @param branches how many branches come from it
+   */
+  record BaselineView(
+      BaselineName name,
+      String snapshot,
+      int major,
+      long bytes,
+      boolean clean,
+      Instant createdAt,
+      int branches,
+      String defaultRole,
+      String defaultDatabase) {}
+
+  /**
+   * @param state as in {@link BranchView}
+   * @param summary one sentence
+   * @param reasons what keeps it awake, one each: a session, a worker, a wait; empty when nothing
+   * @param sleepsAt when it will be put to sleep if nothing happens
+   */
+  record Why(
+      BranchName name,
+      String state,
+      String summary,
+      List<String> reasons,
+      Optional<Instant> sleepsAt) {}
+
+  /**
+   * @param branch the one branch it is good for; empty for the whole system
+   * @param role the only role it may be used with; empty for any
+   * @param expiresAt from when on it is refused; empty for never
+   */
+  record TokenRequest(
+      Optional<BranchName> branch, Optional<String> role, Optional<Instant> expiresAt) {}
+
+  /**
+   * @param id the public part
+   * @param secret the password; bearer form is {@code vela_<id>_<secret>}
+   */
+  record MintedToken(TokenId id, Secret secret) {
+    /** The token in one piece. */
+    public Secret bearer() {
+      return new Secret("vela_" + id + "_" + secret.reveal());
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** The one door for proxy and admin. */
+@NullMarked
+package io.vela.router;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,111 @@
+package io.vela.agent;
+
+import io.vela.config.value.ByteSize;
+import java.time.Duration;
+
+/** Why the agent could not do something. Each answers for itself what a person may be told. */
+public sealed interface CloneFailure {
+  /** One line for a person, without a final stop. */
+  String message();
+
+  /** More, such as the last lines of a server's log; empty when there is none. */
+  default String detail() {
+    return "";
+  }
+
+  /** What to do about it; empty when nothing helps. */
+  default String hint() {
+    return "";
+  }
+
+  /**
+   * Creating would take the pool below its reserve.
+   *
+   * @param freeBytes what is free
+   * @param reserveBytes what must stay free
+   */
+  record PoolFull(long freeBytes, long reserveBytes) implements CloneFailure {
+    @Override
+    public String message() {
+      return "the pool is full: %s free, %s kept in reserve"
+          .formatted(new ByteSize(freeBytes), new ByteSize(reserveBytes));
+    }
+
+    @Override
+    public String hint() {
+      return "Delete branches or enlarge the pool.";
+    }
+  }
+
+  /** No such snapshot in the pool. */
+  record NoSuchSnapshot(SnapshotId id) implements CloneFailure {
+    @Override
+    public String message() {
+      return "snapshot " + id + " is not in the pool";
+    }
+  }
+
+  /** No such clone in the pool. */
+  record NoSuchClone(CloneId id) implements CloneFailure {
+    @Override
+    public String message() {
+      return "clone " + id + " is not in the pool";
+    }
+  }
+
+  /**
+   * No Postgres of that major version.
+   *
+   * @param major the version
+   * @param program the program that is missing
+   * @param packageName the Debian package that has it
+   */
+  record BinariesMissing(int major, String program, String packageName) implements CloneFailure {
+    @Override
+    public String message() {
+      return "no %s of Postgres %d was found".formatted(program, major);
+    }
+
+    @Override
+    public String hint() {
+      return "Install the package %s, or name its folder in postgres.search-path."
+          .formatted(packageName);
+    }
+  }
+
+  /** The source has something that a clone cannot have, such as tablespaces. */
+  record UnsupportedSource(String message, String hint) implements CloneFailure {}
+
+  /** The source could not be read. */
+  record SourceFailed(String message, String detail) implements CloneFailure {}
+
+  /**
+   * An instance did not start.
+   *
+   * @param message what happened
+   * @param detail the last lines of its log
+   */
+  record StartFailed(String message, String detail) implements CloneFailure {}
+
+  /** An instance did not become ready in time. */
+  record StartTimedOut(Duration timeout, String detail) implements CloneFailure {
+    @Override
+    public String message() {
+      return "Postgres was not ready within " + timeout.toSeconds() + " s";
+    }
+  }
+
+  /** An instance did not stop in time; it is left running. */
+  record StopTimedOut(Duration timeout, String detail) implements CloneFailure {
+    @Override
+    public String message() {
+      return "Postgres did not stop within " + timeout.toSeconds() + " s";
+    }
+  }
+
+  /** An instance could not be asked. */
+  record QueryFailed(String message) implements CloneFailure {}
+
+  /** A storage command failed. */
+  record StorageFailed(String message, String detail) implements CloneFailure {}
+}

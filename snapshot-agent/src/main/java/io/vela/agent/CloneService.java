@@ -1,0 +1,80 @@
+package io.vela.agent;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
+
+/**
+ * The agent's one face. It speaks in opaque ids and endpoints, never in paths, and all it takes and
+ * returns could be sent over a wire.
+ *
+ * <p>Methods block while processes and files do their work: call them on virtual threads, never on
+ * an event loop. They may be called at the same time for different clones; for one clone the caller
+ * keeps its calls in order (the branch's machine does).
+ */
+public interface CloneService extends AutoCloseable {
+  /** The pool as it is now. */
+  PoolInfo pool() throws CloneException;
+
+  /** All complete snapshots in the pool. */
+  List<SnapshotInfo> snapshots() throws CloneException;
+
+  /**
+   * All complete clones in the pool, those whose instance survived an earlier Vela with their
+   * endpoint: such an instance is adopted and {@link #exit} watches it from here on.
+   */
+  List<CloneInfo> clones() throws CloneException;
+
+  /**
+   * Makes a clean snapshot: brings the data in, starts it once under the guard (recovery, disabling
+   * of subscriptions, reading of contents), stops it cleanly and freezes it. A failure or an
+   * interrupt leaves nothing behind.
+   *
+   * @param progress told from the calling thread, at most a few times a second
+   */
+  SnapshotInfo createSnapshot(SnapshotId id, Source source, Consumer<ImportProgress> progress)
+      throws CloneException, InterruptedException;
+
+  /** Removes a snapshot; no error when it is not there. */
+  void destroySnapshot(SnapshotId id) throws CloneException;
+
+  /**
+   * Makes a writable clone of a snapshot, complete or not at all.
+   *
+   * @throws CloneException with {@link CloneFailure.PoolFull} before anything is written
+   */
+  void createClone(CloneId id, SnapshotId snapshot) throws CloneException;
+
+  /** Removes a clone whose instance does not run; no error when it is not there. */
+  void destroyClone(CloneId id) throws CloneException;
+
+  /** Starts a clone's instance and returns once it accepts connections; at once if it runs. */
+  Endpoint start(CloneId id, InstanceSettings settings) throws CloneException;
+
+  /**
+   * Stops an instance cleanly (Postgres's fast shutdown); at once if it does not run.
+   *
+   * @throws CloneException with {@link CloneFailure.StopTimedOut}; the instance is not killed
+   */
+  void stop(CloneId id, Duration timeout) throws CloneException;
+
+  /** Completes when the instance that now runs has ended, whoever ended it. Never fails. */
+  CompletionStage<InstanceExit> exit(CloneId id);
+
+  /** What keeps the running instance busy. */
+  Activity activity(CloneId id) throws CloneException;
+
+  /** Reads roles and databases from the running instance and keeps them with the clone. */
+  Contents refreshContents(CloneId id) throws CloneException;
+
+  /** What was last read from the clone or from the snapshot it came from. */
+  Contents contents(CloneId id) throws CloneException;
+
+  /** What the clone takes in the pool. */
+  Usage usage(CloneId id) throws CloneException;
+
+  /** Lets go of instances without stopping them; stop them first where they must not go on. */
+  @Override
+  void close();
+}

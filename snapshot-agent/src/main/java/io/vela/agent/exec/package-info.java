@@ -1,0 +1,5 @@
+/** The only place that starts processes. */
+@NullMarked
+package io.vela.agent.exec;
+
+import org.jspecify.annotations.NullMarked;

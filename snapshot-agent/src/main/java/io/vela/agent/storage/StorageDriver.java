@@ -1,0 +1,49 @@
+package io.vela.agent.storage;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.Usage;
+import java.nio.file.Path;
+
+/**
+ * A way to copy on write. Volumes are folders directly below the pool's {@code snapshots}, {@code
+ * clones} and {@code staging}, named by the caller, which calls a driver for one volume from one
+ * thread at a time.
+ *
+ * <p>A new driver is one new file in {@code driver} and one line in {@link StorageDrivers}; the
+ * contract test runs over the registry.
+ */
+public interface StorageDriver {
+  /** The name used in configuration and messages. */
+  String name();
+
+  /** Whether the folder's file system offers what the driver needs. Writes nothing lasting. */
+  Probe probe(Path pool);
+
+  /** Makes an empty volume. */
+  void create(Path volume) throws CloneException;
+
+  /** Makes {@code target} a read-only copy of the volume {@code source}, which nobody writes. */
+  void snapshot(Path source, Path target) throws CloneException;
+
+  /** Makes {@code target} a writable copy of the snapshot {@code source}. */
+  void clone(Path source, Path target) throws CloneException;
+
+  /** Removes a volume or snapshot, complete or half-made; no error when it is not there. */
+  void destroy(Path volume) throws CloneException;
+
+  /** What the volume takes. */
+  Usage usage(Path volume) throws CloneException;
+
+  /** What {@link #probe} found. */
+  sealed interface Probe {
+    /** The driver works here. */
+    record Usable() implements Probe {}
+
+    /**
+     * The driver does not work here.
+     *
+     * @param reason for a person
+     */
+    record Unusable(String reason) implements Probe {}
+  }
+}
