@@ -105,8 +105,7 @@ class PoolOpenerTest {
     assertThat(Files.size(image)).isBetween(256L << 20, 900L << 20);
     assertThat(pool.info().freeBytes()).isLessThanOrEqualTo(image.toFile().getUsableSpace());
     assertThat(new CopyDriver().usage(image).totalBytes()).isLessThan(100 << 20);
-    assertThat(data.toFile().list())
-        .containsExactlyInAnyOrder("pool", "pool.btrfs");
+    assertThat(data.toFile().list()).containsExactlyInAnyOrder("pool", "pool.btrfs");
   }
 
   @Test
