@@ -31,6 +31,11 @@ public record DataDirectory(Path path) {
           "current_logfiles",
           "backup_manifest");
 
+  /** The data directory of a volume. */
+  public static DataDirectory in(Path volume) {
+    return new DataDirectory(volume.resolve("data"));
+  }
+
   /**
    * Its major version.
    *

@@ -2,7 +2,6 @@ package io.vela.agent.postgres;
 
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.StorageFailed;
-import io.vela.agent.exec.Command;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
@@ -100,10 +99,7 @@ final class EmbeddedPostgres {
         }
       }
       Files.setPosixFilePermissions(unfinished, PosixFilePermissions.fromString("rwxr-xr-x"));
-      var synced = Command.of("sync", "-f", unfinished.toString()).run();
-      if (!synced.ok()) {
-        throw new IOException(synced.problem());
-      }
+      Flush.fileSystemOf(unfinished);
       if (!Files.isDirectory(target)) {
         Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE);
       }

@@ -20,7 +20,7 @@ public final class InitDb {
   private InitDb() {}
 
   /**
-   * Makes a cluster and writes it to disk; what is in the folder is removed before.
+   * Makes a cluster, which is not written to disk yet; what is in the folder is removed before.
    *
    * @param data its data directory, in a folder that exists
    */
@@ -63,7 +63,8 @@ public final class InitDb {
                 "--data-checksums",
                 "--auth-local=trust",
                 "--auth-host=scram-sha-256",
-                "--no-instructions"));
+                "--no-instructions",
+                "--no-sync"));
     argv.addAll(locale);
     return Command.of(user.wrap(argv)).within(TIMEOUT).run();
   }

@@ -1,7 +1,9 @@
 package io.vela.agent.postgres;
 
+import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.QueryFailed;
+import io.vela.agent.Contents;
 import io.vela.agent.Endpoint;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -63,6 +65,16 @@ public final class InstanceSql {
         }
       }
     }
+  }
+
+  /** Reads roles and databases. */
+  public Contents contents(List<String> databases) throws CloneException {
+    return ask(databases, session -> ContentsReader.read(session, major, superuser));
+  }
+
+  /** Reads what keeps the instance busy. */
+  public Activity activity(List<String> databases) throws CloneException {
+    return ask(databases, ActivityReader::read);
   }
 
   /**

@@ -76,6 +76,7 @@ public final class LocalCluster {
     }
     var unfinished = data.resolveSibling("data.new");
     InitDb.run(installation, user, unfinished);
+    Flush.fileSystemOf(unfinished);
     Files.move(unfinished, data, StandardCopyOption.ATOMIC_MOVE);
   }
 

@@ -17,7 +17,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * A running Postgres: one that this Vela started, or one that outlived the Vela that did.
@@ -69,6 +68,7 @@ public final class PostgresInstance {
    * @param timeout how long that may take, recovery included; then it is stopped
    * @throws CloneException with {@link StartFailed} or {@link StartTimedOut}, which carry the last
    *     lines of its log
+   * @throws InterruptedException when the calling thread was interrupted; it has been stopped
    */
   public static PostgresInstance start(
       Installation installation,
@@ -76,7 +76,7 @@ public final class PostgresInstance {
       InstanceFiles files,
       Map<String, String> settings,
       Duration timeout)
-      throws CloneException {
+      throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
     var argv = new ArrayList<>(List.of(installation.program("postgres").toString()));
     argv.addAll(List.of("-D", files.data().toString()));
@@ -92,7 +92,7 @@ public final class PostgresInstance {
       if (!tail.contains(STILL_IN_USE) || System.nanoTime() > deadline) {
         throw new CloneException(new StartFailed("Postgres did not start", tail));
       }
-      LockSupport.parkNanos(RETRY.toNanos());
+      Thread.sleep(RETRY);
     }
   }
 
@@ -122,7 +122,7 @@ public final class PostgresInstance {
       InstanceFiles files,
       List<RunningProcesses.Running> processes,
       Duration timeout)
-      throws CloneException {
+      throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
     var found = processes.stream().filter(process -> process.serves(files.data())).findFirst();
     if (found.isEmpty()) {
@@ -134,27 +134,24 @@ public final class PostgresInstance {
   }
 
   /** Whether it became ready; it has ended when not. */
-  private boolean awaitReady(long deadline, Duration timeout) throws CloneException {
-    // A wait that is interrupted would end too early or spin: it is bounded, and it goes on.
-    boolean interrupted = Thread.interrupted();
-    try {
-      while (!ended.isDone()) {
-        if (isReady()) {
-          return true;
-        }
-        if (System.nanoTime() > deadline) {
-          abandon();
-          throw new CloneException(new StartTimedOut(timeout, files.logTail()));
-        }
-        LockSupport.parkNanos(POLL.toNanos());
-        interrupted |= Thread.interrupted();
+  private boolean awaitReady(long deadline, Duration timeout)
+      throws CloneException, InterruptedException {
+    while (!ended.isDone()) {
+      if (isReady()) {
+        return true;
       }
-      return false;
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
+      if (System.nanoTime() > deadline) {
+        abandon();
+        throw new CloneException(new StartTimedOut(timeout, files.logTail()));
+      }
+      try {
+        Thread.sleep(POLL);
+      } catch (InterruptedException e) {
+        abandon();
+        throw e;
       }
     }
+    return false;
   }
 
   private boolean isReady() throws CloneException {
