@@ -51,7 +51,8 @@ final class FirstRow {
    */
   void fetch() throws IOException {
     var unix = address instanceof UnixDomainSocketAddress;
-    try (var channel = unix ? SocketChannel.open(StandardProtocolFamily.UNIX) : SocketChannel.open()) {
+    try (var channel =
+        unix ? SocketChannel.open(StandardProtocolFamily.UNIX) : SocketChannel.open()) {
       if (!unix) {
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
       }
@@ -97,10 +98,7 @@ final class FirstRow {
           }
           case 11 -> {
             scram.serverFirstMessage(body);
-            send(
-                out,
-                'p',
-                scram.clientFinalMessage().toString().getBytes(StandardCharsets.UTF_8));
+            send(out, 'p', scram.clientFinalMessage().toString().getBytes(StandardCharsets.UTF_8));
           }
           case 12 -> scram.serverFinalMessage(body);
           case 0 -> {}

@@ -60,11 +60,7 @@ final class ArchitectureTest {
   @Test
   void packagesOfAModuleFormNoCycle() {
     for (var module : new String[] {"agent.storage", "proxy", "router"}) {
-      slices()
-          .matching("io.vela." + module + ".(*)..")
-          .should()
-          .beFreeOfCycles()
-          .check(classes);
+      slices().matching("io.vela." + module + ".(*)..").should().beFreeOfCycles().check(classes);
     }
   }
 
