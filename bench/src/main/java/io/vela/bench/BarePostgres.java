@@ -38,8 +38,7 @@ final class BarePostgres {
     this.run = Files.createDirectories(run);
     this.user = user;
     this.settings = List.copyOf(settings);
-    Files.writeString(
-        run.resolve("hba"), "local all all trust\nhost all all 127.0.0.1/32 trust\n");
+    Files.writeString(run.resolve("hba"), "local all all trust\nhost all all 127.0.0.1/32 trust\n");
     user.own(run);
   }
 

@@ -1,7 +1,9 @@
 package io.vela.bench;
 
+import io.vela.agent.CloneException;
 import io.vela.agent.exec.Command;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.Installation;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.cli.Subcommand;
 import io.vela.config.PostgresConfig;
@@ -74,7 +76,10 @@ public final class BenchCommand implements Subcommand {
 
   @Override
   public Integer call() throws Exception {
-    var top = work.isPresent() ? Files.createDirectories(work.get()) : Files.createTempDirectory("vela-bench");
+    var top =
+        work.isPresent()
+            ? Files.createDirectories(work.get())
+            : Files.createTempDirectory("vela-bench");
     Files.setPosixFilePermissions(top, PosixFilePermissions.fromString("rwxr-xr-x"));
     var self = Thread.currentThread();
     var interrupt = new Thread(() -> endOn(self), "bench-interrupt");
@@ -155,7 +160,7 @@ public final class BenchCommand implements Subcommand {
         say("relay");
         figures.addAll(relay(vela, bin, floorData, top, user));
       }
-      return new Report(setting(vela, postgres.version()), figures);
+      return new Report(setting(vela, version(postgres)), figures);
     }
   }
 
@@ -179,20 +184,22 @@ public final class BenchCommand implements Subcommand {
     var pgbench = Pgbench.find(this::say);
     var direct = new Pgbench.Server("127.0.0.1", port, "postgres", new Secret(""), "postgres");
     var bare =
-        new BarePostgres(
-            bin.resolve("postgres"), floorData, top.resolve("direct"), user, settings);
+        new BarePostgres(bin.resolve("postgres"), floorData, top.resolve("direct"), user, settings);
     try (var server = bare.start()) {
       return new RelayBench(vela, direct, pgbench, Math.min(runs, 7), Duration.ofSeconds(seconds))
           .run();
     }
   }
 
+  private static String version(Installation postgres) throws CloneException, InterruptedException {
+    return Command.of(postgres.program("postgres").toString(), "--version").run().stdout().strip();
+  }
+
   private boolean wants(Bench bench) {
     return benches.contains(bench) || benches.contains(Bench.all);
   }
 
-  private static Map<String, String> setting(VelaUnderTest vela, String postgres)
-      throws Exception {
+  private static Map<String, String> setting(VelaUnderTest vela, String postgres) throws Exception {
     var setting = new LinkedHashMap<String, String>();
     setting.put("java", Runtime.version().toString());
     setting.put("postgres", postgres);

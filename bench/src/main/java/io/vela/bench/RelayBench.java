@@ -19,8 +19,7 @@ final class RelayBench {
    * @param direct a bare Postgres that runs meanwhile
    * @param time of one run of pgbench
    */
-  RelayBench(
-      VelaUnderTest vela, Pgbench.Server direct, Pgbench pgbench, int runs, Duration time) {
+  RelayBench(VelaUnderTest vela, Pgbench.Server direct, Pgbench pgbench, int runs, Duration time) {
     this.vela = vela;
     this.direct = direct;
     this.pgbench = pgbench;

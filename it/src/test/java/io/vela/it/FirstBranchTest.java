@@ -114,7 +114,8 @@ final class FirstBranchTest {
                 "host=localhost user=app dbname=app options='branch=params -c work_mem=7MB' port="
                     + vela.port(),
                 "-c",
-                "SELECT current_setting('TimeZone'), current_setting('work_mem'), current_setting('DateStyle')"));
+                "SELECT current_setting('TimeZone'), current_setting('work_mem'),"
+                    + " current_setting('DateStyle')"));
     assertThat(zone.text()).isEqualTo("Asia/Tokyo|7MB|German, DMY");
   }
 
@@ -179,8 +180,7 @@ final class FirstBranchTest {
   @Test
   void bearerTokensWorkFromLoopbackWithoutAPassword() {
     var url = vela.cli("url", "bearer").text();
-    var token =
-        url.replaceFirst("postgresql://app~([a-z0-9]+):([^@]+)@.*", "vela_$1_$2");
+    var token = url.replaceFirst("postgresql://app~([a-z0-9]+):([^@]+)@.*", "vela_$1_$2");
 
     assertThat(vela.psql("app", "", "app@" + token, "-c", "SELECT current_user").text())
         .isEqualTo("app");

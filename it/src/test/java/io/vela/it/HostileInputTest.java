@@ -19,7 +19,9 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Bytes that no client of good will sends: answered or closed, bounded, and nobody else notices. */
+/**
+ * Bytes that no client of good will sends: answered or closed, bounded, and nobody else notices.
+ */
 final class HostileInputTest {
   private static Scratch scratch;
   private static Vela vela;

@@ -26,7 +26,9 @@ final class ImportTest {
     scratch = new Scratch();
     source = SourceServer.start(scratch.folder(), Map.of("wal_level", "logical"));
     source.execute(
-        "postgres", "CREATE ROLE app LOGIN PASSWORD 'of the role'", "CREATE DATABASE app OWNER app");
+        "postgres",
+        "CREATE ROLE app LOGIN PASSWORD 'of the role'",
+        "CREATE DATABASE app OWNER app");
     source.execute(
         "app",
         "CREATE TABLE item AS SELECT n, md5(n::text) AS text FROM generate_series(1, 20000) n",
@@ -96,14 +98,16 @@ final class ImportTest {
       vela.cli("branch", "create", "from-dir", "--from", "dir").text();
     }
 
-    assertThat(
-            vela.psql("owner", "secret", "postgres@from-dir", "-c", "SELECT n FROM here").text())
+    assertThat(vela.psql("owner", "secret", "postgres@from-dir", "-c", "SELECT n FROM here").text())
         .isEqualTo("3");
   }
 
   @Test
   void anInterruptedImportLeavesNothing() throws Exception {
-    source.execute("app", "CREATE TABLE IF NOT EXISTS bulk AS SELECT n, repeat(md5(n::text), 20) AS t FROM generate_series(1, 400000) n");
+    source.execute(
+        "app",
+        "CREATE TABLE IF NOT EXISTS bulk AS SELECT n, repeat(md5(n::text), 20) AS t FROM"
+            + " generate_series(1, 400000) n");
     var importing =
         vela.startCli(
             "baseline",

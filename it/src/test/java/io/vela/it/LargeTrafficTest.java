@@ -70,7 +70,8 @@ final class LargeTrafficTest {
               .copyIn("COPY bytes_in FROM STDIN WHERE length(line) = 0", new Lines());
       assertThat(rows).isZero();
       assertThat(
-              vela.metric("^vela_relay_bytes_total\\{.*direction=\"(in|to_backend|client_to_backend|frontend)\""))
+              vela.metric(
+                  "^vela_relay_bytes_total\\{.*direction=\"(in|to_backend|client_to_backend|frontend)\""))
           .isGreaterThan(GIGABYTE);
     }
   }

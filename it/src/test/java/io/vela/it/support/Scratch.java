@@ -26,7 +26,9 @@ public final class Scratch implements AutoCloseable {
     Run.program("rm", "-rf", top.toString()).text();
   }
 
-  /** Postgres instances that a killed Vela left behind, told by the data directory in their argv. */
+  /**
+   * Postgres instances that a killed Vela left behind, told by the data directory in their argv.
+   */
   private void endProcesses() throws IOException {
     ProcessHandle.allProcesses()
         .filter(process -> isOurs(process.pid()))

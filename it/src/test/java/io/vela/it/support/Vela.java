@@ -66,8 +66,7 @@ public final class Vela implements AutoCloseable {
       await()
           .atMost(START_LIMIT)
           .pollInterval(Duration.ofMillis(20))
-          .until(
-              () -> !up.process().isAlive() || READY.matcher(Files.readString(up.out())).find());
+          .until(() -> !up.process().isAlive() || READY.matcher(Files.readString(up.out())).find());
       var said = Files.readString(up.out());
       var ready = READY.matcher(said);
       if (!ready.find()) {
@@ -139,8 +138,7 @@ public final class Vela implements AutoCloseable {
     all.setProperty("user", user);
     all.setProperty("password", password);
     all.putIfAbsent("sslmode", "disable");
-    return DriverManager.getConnection(
-        "jdbc:postgresql://127.0.0.1:" + port + "/" + database, all);
+    return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + port + "/" + database, all);
   }
 
   /** The value of a metric's only or summed samples whose line matches; 0 when there is none. */
