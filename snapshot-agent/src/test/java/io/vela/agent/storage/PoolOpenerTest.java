@@ -204,7 +204,13 @@ class PoolOpenerTest {
 
     assertFails(() -> open(config("reflink")), "reflink does not work", "not supported");
     assertFails(() -> open(config("zfs")), "zfs does not work", "zfs");
-    assertFails(() -> open(config("floppy")), "auto, zfs, btrfs, reflink, copy");
+  }
+
+  @Test
+  void aDriverThatIsNotRegisteredIsAnErrorThatNamesThoseThatAre() {
+    var opener = new PoolOpener(List.of(new CopyDriver()), user, said::add);
+
+    assertFails(() -> opener.open(config("zfs"), data), "no storage driver zfs", "auto, copy");
   }
 
   @Test
@@ -221,7 +227,10 @@ class PoolOpenerTest {
   void aDriverThatCopiesAlthoughItSaysThatItSharesIsRefused() throws Exception {
     var opener = new PoolOpener(List.of(new LyingDriver()), user, said::add);
 
-    assertFails(() -> opener.open(config("liar"), data), "liar copies", "share no blocks");
+    for (var asked : List.of("auto", "reflink")) {
+      assertFails(
+          () -> opener.open(config(asked), data), "the storage driver reflink copies", "no blocks");
+    }
     assertThat(data.resolve("pool/staging").toFile().list()).isEmpty();
   }
 
@@ -372,7 +381,7 @@ class PoolOpenerTest {
 
     @Override
     public String name() {
-      return "liar";
+      return "reflink";
     }
 
     @Override
