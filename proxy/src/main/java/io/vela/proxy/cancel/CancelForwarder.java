@@ -62,7 +62,6 @@ public final class CancelForwarder {
           }
           var instance = connecting.channel();
           instance.closeFuture().addListener(_ -> asking.close());
-          asking.closeFuture().addListener(_ -> instance.close());
           instance
               .writeAndFlush(
                   new FrontendMessages(instance.alloc()).cancelRequest(destination.key()).buffer())
