@@ -43,10 +43,10 @@ record ClientFirst(String gs2Header, String bare, String nonce) {
       case "n", "y" -> {}
       default ->
           throw ScramErrors.malformed(
-                  flag.startsWith("p=")
-                      ? "The client selected SCRAM-SHA-256 without channel binding, but the SCRAM"
-                          + " message includes channel binding data."
-                      : "Unexpected channel-binding flag.");
+              flag.startsWith("p=")
+                  ? "The client selected SCRAM-SHA-256 without channel binding, but the SCRAM"
+                      + " message includes channel binding data."
+                  : "Unexpected channel-binding flag.");
     }
   }
 

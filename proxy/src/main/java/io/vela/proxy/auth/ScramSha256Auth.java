@@ -88,8 +88,7 @@ public final class ScramSha256Auth implements AuthMethod {
   private AuthStep first(String message) throws ProtocolViolation {
     var first = ClientFirst.parse(message);
     var nonce = first.nonce() + serverNonce;
-    var serverFirst =
-        "r=" + nonce + ",s=" + verifier.saltBase64() + ",i=" + verifier.iterations();
+    var serverFirst = "r=" + nonce + ",s=" + verifier.saltBase64() + ",i=" + verifier.iterations();
     expected = new Expected.Final(first, serverFirst, nonce);
     return new AuthStep.ContinueSasl(serverFirst);
   }

@@ -12,9 +12,9 @@ import io.vela.proxy.wire.CancelKey;
 import io.vela.proxy.wire.FrontendMessages;
 
 /**
- * Sends cancel requests on to where they belong. As in Postgres, whoever asks learns nothing but the
- * close, which comes once the instance has handled the request; an unknown key is no error (Postgres
- * documentation, section 54.2.8).
+ * Sends cancel requests on to where they belong. As in Postgres, whoever asks learns nothing but
+ * the close, which comes once the instance has handled the request; an unknown key is no error
+ * (Postgres documentation, section 54.2.8).
  */
 public final class CancelForwarder {
   private final CancelRegistry registry;
@@ -44,7 +44,7 @@ public final class CancelForwarder {
     var destination = registry.find(key);
     if (destination.isEmpty()) {
       unknown.increment();
-      asking.close();
+      var _ = asking.close();
       return;
     }
     send(destination.get(), asking);
@@ -53,20 +53,30 @@ public final class CancelForwarder {
   private void send(Destination destination, Channel asking) {
     var connecting =
         connector.connect(asking.eventLoop(), destination.endpoint(), new UntilClosed());
-    connecting.addListener(
-        connected -> {
-          if (!connected.isSuccess()) {
-            failed.increment();
-            asking.close();
-            return;
-          }
-          var instance = connecting.channel();
-          instance.closeFuture().addListener(_ -> asking.close());
-          instance
-              .writeAndFlush(
-                  new FrontendMessages(instance.alloc()).cancelRequest(destination.key()).buffer())
-              .addListener(sent -> (sent.isSuccess() ? forwarded : failed).increment());
-        });
+    var _ =
+        connecting.addListener(
+            connected -> {
+              if (!connected.isSuccess()) {
+                failed.increment();
+                var _ = asking.close();
+                return;
+              }
+              var instance = connecting.channel();
+              var _ =
+                  instance
+                      .closeFuture()
+                      .addListener(
+                          _ -> {
+                            var _ = asking.close();
+                          });
+              var _ =
+                  instance
+                      .writeAndFlush(
+                          new FrontendMessages(instance.alloc())
+                              .cancelRequest(destination.key())
+                              .buffer())
+                      .addListener(sent -> (sent.isSuccess() ? forwarded : failed).increment());
+            });
   }
 
   /** Waits for the instance to close; whatever it sends is of no interest. */
@@ -78,7 +88,7 @@ public final class CancelForwarder {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-      context.close();
+      var _ = context.close();
     }
   }
 }

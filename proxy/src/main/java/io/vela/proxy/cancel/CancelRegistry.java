@@ -34,8 +34,10 @@ public final class CancelRegistry {
       var secret = new byte[key.secret().length];
       random.nextBytes(secret);
       var registration =
-          new Registration(this, new CancelKey(key.processId(), secret), new Destination(key, endpoint));
-      var all = byPid.merge(key.processId(), List.of(registration), CancelRegistry::withoutDuplicate);
+          new Registration(
+              this, new CancelKey(key.processId(), secret), new Destination(key, endpoint));
+      var all =
+          byPid.merge(key.processId(), List.of(registration), CancelRegistry::withoutDuplicate);
       if (all.contains(registration)) {
         return registration;
       }

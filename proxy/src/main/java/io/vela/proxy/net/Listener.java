@@ -12,7 +12,9 @@ import java.net.InetSocketAddress;
 
 /** An open address where clients are accepted. */
 public final class Listener implements AutoCloseable {
-  /** Connections the system may complete ahead of accept; 200 clients that come at once must fit. */
+  /**
+   * Connections the system may complete ahead of accept; 200 clients that come at once must fit.
+   */
   private static final int BACKLOG = 1024;
 
   private final Channel channel;

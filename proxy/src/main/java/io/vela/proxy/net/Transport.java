@@ -97,9 +97,10 @@ public enum Transport {
   /**
    * Finds a transport by its configured name.
    *
-   * @param name {@code auto} (epoll where the system has it, else NIO), {@code epoll}, {@code io_uring}
-   *     or {@code nio}
-   * @throws TransportException when the name is unknown, or this system does not have that transport
+   * @param name {@code auto} (epoll where the system has it, else NIO), {@code epoll}, {@code
+   *     io_uring} or {@code nio}
+   * @throws TransportException when the name is unknown, or this system does not have that
+   *     transport
    */
   public static Transport named(String name) throws TransportException {
     return switch (name) {

@@ -3,7 +3,9 @@ package io.vela.proxy.session;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.TypedMessage;
 
-/** What happens on a session's connection to an instance until the relay begins. On the event loop. */
+/**
+ * What happens on a session's connection to an instance until the relay begins. On the event loop.
+ */
 interface BackendEvents {
   void backendConnected(BackendLink backend);
 

@@ -47,7 +47,7 @@ final class BackendHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     if (cause instanceof IOException) {
-      context.close();
+      var _ = context.close();
     } else {
       events.failed(cause);
     }

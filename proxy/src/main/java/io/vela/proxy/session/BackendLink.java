@@ -8,6 +8,7 @@ import io.vela.agent.InstanceExit;
 import io.vela.proxy.backend.BackendConnector;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.wire.CancelKey;
+import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.FrontendMessages;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
@@ -18,9 +19,9 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A session's connection to an instance and the lease it stands on. The lease is given back, once, when
- * the connection is closed or could not be made; not before, since a backend may be at work for a client
- * that has left. On the session's event loop only.
+ * A session's connection to an instance and the lease it stands on. The lease is given back, once,
+ * when the connection is closed or could not be made; not before, since a backend may be at work
+ * for a client that has left. On the session's event loop only.
  */
 final class BackendLink {
   /** Bound on one message during startup; the longest real ones are errors, below 64 kB. */
@@ -32,7 +33,7 @@ final class BackendLink {
   private final BackendHandler handler;
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
   private boolean spoke;
-  private boolean toldError;
+  private Optional<ErrorFields> toldError = Optional.empty();
   private boolean released;
 
   /** Connects; tells the session what comes of it. */
@@ -52,9 +53,9 @@ final class BackendLink {
               }
             });
     this.channel = connecting.channel();
-    channel.closeFuture().addListener(_ -> release());
-    connecting.addListener(
-        connected -> eventLoop.execute(() -> connected(connected, events)));
+    var _ = channel.closeFuture().addListener(_ -> release());
+    var _ =
+        connecting.addListener(connected -> eventLoop.execute(() -> connected(connected, events)));
   }
 
   private void connected(Future<? super Void> connected, BackendEvents events) {
@@ -84,8 +85,9 @@ final class BackendLink {
   }
 
   void sendStartup(StartupMessage startup) {
-    channel.writeAndFlush(
-        new FrontendMessages(channel.alloc()).startup(startup).buffer(), channel.voidPromise());
+    var _ =
+        channel.writeAndFlush(
+            new FrontendMessages(channel.alloc()).startup(startup).buffer(), channel.voidPromise());
   }
 
   /** Whether the instance has sent anything. */
@@ -97,13 +99,13 @@ final class BackendLink {
     spoke = true;
   }
 
-  /** Whether the instance has told the client of an error; it closes after it. */
-  boolean toldError() {
+  /** The error that the instance has told the client of; it closes after it. */
+  Optional<ErrorFields> toldError() {
     return toldError;
   }
 
-  void noteToldError() {
-    toldError = true;
+  void noteToldError(ErrorFields error) {
+    toldError = Optional.of(error);
   }
 
   /** Makes the key that the client gets instead of the backend's. */
@@ -113,7 +115,7 @@ final class BackendLink {
     return registration.clientKey();
   }
 
-  /** Ends the startup phase: what the instance sent since goes to the handler added last. */
+  /** Ends the startup phase: what the instance has sent goes to the handler added last. */
   void startupComplete() {
     channel.pipeline().remove(handler);
     channel.pipeline().remove(decoder);
@@ -132,6 +134,6 @@ final class BackendLink {
   }
 
   void close() {
-    channel.close();
+    var _ = channel.close();
   }
 }

@@ -9,11 +9,12 @@ import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.StartupPacketDecoder;
+import io.vela.proxy.wire.TypedMessage;
 
 /**
- * The client's channel until the relay takes it over: what is read from it and how, what is written.
- * What the client sends before it is its turn is held, and reading stops when that is too much. On the
- * channel's event loop only.
+ * The client's channel until the relay takes it over: what is read from it and how, what is
+ * written. What the client sends before it is its turn is held, and reading stops when that is too
+ * much. On the channel's event loop only.
  */
 final class ClientLink {
   /** Postgres reads password messages up to 64 kB; none that is right comes near this. */
@@ -107,19 +108,47 @@ final class ClientLink {
   }
 
   void send(BackendMessages messages) {
-    channel.writeAndFlush(messages.buffer(), channel.voidPromise());
+    var _ = channel.writeAndFlush(messages.buffer(), channel.voidPromise());
   }
 
   /** Answers a request for encryption. */
   void refuseEncryption() {
-    channel.writeAndFlush(channel.alloc().buffer(1).writeByte('N'), channel.voidPromise());
+    var _ = channel.writeAndFlush(channel.alloc().buffer(1).writeByte('N'), channel.voidPromise());
   }
 
   /** Tells the client why and closes. */
   void sendAndClose(ErrorMessage error) {
-    channel
-        .writeAndFlush(messages().error(error).buffer())
-        .addListener(ChannelFutureListener.CLOSE);
+    var _ =
+        channel
+            .writeAndFlush(messages().error(error).buffer())
+            .addListener(ChannelFutureListener.CLOSE);
+  }
+
+  /** Sends a backend's message on, unflushed; it stays the caller's. */
+  void pass(TypedMessage message) {
+    var content = message.content();
+    var frame = channel.alloc().buffer(1 + Integer.BYTES + content.readableBytes());
+    frame.writeByte(message.type()).writeInt(Integer.BYTES + content.readableBytes());
+    frame.writeBytes(content, content.readerIndex(), content.readableBytes());
+    var _ = channel.write(frame, channel.voidPromise());
+  }
+
+  /** Sends messages, unflushed. */
+  void write(BackendMessages messages) {
+    var _ = channel.write(messages.buffer(), channel.voidPromise());
+  }
+
+  void flush() {
+    channel.flush();
+  }
+
+  /** Closes once everything written is sent. */
+  void closeWhenSent() {
+    var _ = channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+  }
+
+  void close() {
+    var _ = channel.close();
   }
 
   /** Releases what is held. */

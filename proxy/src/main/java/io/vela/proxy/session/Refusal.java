@@ -94,8 +94,7 @@ final class Refusal {
           RouteFailure.NoSuchBranch _,
           RouteFailure.NoSuchBaseline _ ->
           SqlState.INVALID_CATALOG_NAME;
-      case RouteFailure.Malformed _, RouteFailure.Conflicting _ ->
-          SqlState.INVALID_PARAMETER_VALUE;
+      case RouteFailure.Malformed _, RouteFailure.Conflicting _ -> SqlState.INVALID_PARAMETER_VALUE;
       case RouteFailure.BadToken _ -> SqlState.INVALID_PASSWORD;
       case RouteFailure.NotGranted _, RouteFailure.Forbidden _ ->
           SqlState.INVALID_AUTHORIZATION_SPECIFICATION;

@@ -26,12 +26,12 @@ public final class SessionMetrics implements RelayMeter {
   public SessionMetrics(MeterRegistry meters, Sessions sessions) {
     this.meters = meters;
     for (var phase : Phase.values()) {
-      Gauge.builder("vela.client.connections", sessions, all -> all.count(phase))
+      Gauge.builder("vela.client.connections", sessions, all -> (double) all.count(phase))
           .description("Client connections by what they are doing")
           .tag("state", phase.name().toLowerCase(Locale.ROOT))
           .register(meters);
     }
-    Gauge.builder("vela.backend.connections", sessions, Sessions::countBackends)
+    Gauge.builder("vela.backend.connections", sessions, all -> (double) all.countBackends())
         .description("Connections to instances")
         .tag("state", "busy")
         .register(meters);
@@ -72,7 +72,7 @@ public final class SessionMetrics implements RelayMeter {
   public void relayed(Direction direction, long byteCount, long requestCount) {
     count(bytes, direction, byteCount);
     if (requestCount > 0) {
-      requests.increment(requestCount);
+      requests.increment((double) requestCount);
     }
   }
 
@@ -96,7 +96,7 @@ public final class SessionMetrics implements RelayMeter {
   private static <K extends Enum<K>> void count(Map<K, Counter> counters, K key, long by) {
     var counter = counters.get(key);
     if (counter != null) {
-      counter.increment(by);
+      counter.increment((double) by);
     }
   }
 }

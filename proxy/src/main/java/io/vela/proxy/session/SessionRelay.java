@@ -39,8 +39,7 @@ final class SessionRelay implements RelayListener {
     this.client = client;
     this.backend = backend;
     this.ended = ended;
-    this.pair =
-        new RelayPair(client.channel(), backend.channel(), transactionStatus, this, meter);
+    this.pair = new RelayPair(client.channel(), backend.channel(), transactionStatus, this, meter);
   }
 
   /** Lets bytes flow, those first that were read already. */
@@ -50,7 +49,9 @@ final class SessionRelay implements RelayListener {
     client.relayBegan();
   }
 
-  /** Whether nothing is in flight. May be asked on any thread: then it is the truth of a moment ago. */
+  /**
+   * Whether nothing is in flight. May be asked on any thread: then it is the truth of a moment ago.
+   */
   boolean idle() {
     return pair.idle();
   }
@@ -73,8 +74,7 @@ final class SessionRelay implements RelayListener {
               .exitWithin(EXIT_PATIENCE)
               .whenCompleteAsync(
                   (exit, _) ->
-                      terminate(
-                          exit.map(Refusal::instanceEnded).orElseGet(Refusal::backendLost)),
+                      terminate(exit.map(Refusal::instanceEnded).orElseGet(Refusal::backendLost)),
                   client.channel().eventLoop());
     }
   }

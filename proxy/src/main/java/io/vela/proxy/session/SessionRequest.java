@@ -33,8 +33,8 @@ record SessionRequest(StartupMessage startup, BranchAddress address) {
   }
 
   /**
-   * The startup message for the backend: the role and database of the address, then everything else as it
-   * came.
+   * The startup message for the backend: the role and database of the address, then everything else
+   * as it came.
    */
   StartupMessage forBackend() {
     var parameters = new LinkedHashMap<String, String>();

@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Where a session stands. Each legal transition is a method of the state it leaves; there is no other way
- * to make a state.
+ * Where a session stands. Each legal transition is a method of the state it leaves; there is no
+ * other way to make a state.
  *
  * <pre>
  *            SSLRequest, GSSENCRequest
@@ -100,7 +100,9 @@ sealed interface SessionState {
       return new Authenticating(request, Optional.of(target), role, method);
     }
 
-    /** For a token that is not valid: an exchange that cannot succeed, so that it looks like any. */
+    /**
+     * For a token that is not valid: an exchange that cannot succeed, so that it looks like any.
+     */
     Authenticating authenticateInVain(AuthMethod method) {
       return new Authenticating(request, Optional.empty(), Optional.empty(), method);
     }

@@ -1,7 +1,9 @@
 package io.vela.proxy.session;
 
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** All sessions of this process. Safe for use from any thread. */
@@ -19,6 +21,23 @@ public final class Sessions {
 
   void remove(SessionMachine session) {
     live.remove(session);
+    if (live.isEmpty()) {
+      synchronized (live) {
+        live.notifyAll();
+      }
+    }
+  }
+
+  /** Waits until there are none, but not for longer than the time. */
+  public void awaitNone(Duration time) throws InterruptedException {
+    var deadline = System.nanoTime() + time.toNanos();
+    synchronized (live) {
+      for (var left = time.toNanos();
+          left > 0 && !live.isEmpty();
+          left = deadline - System.nanoTime()) {
+        TimeUnit.NANOSECONDS.timedWait(live, left);
+      }
+    }
   }
 
   /** How many there are. */

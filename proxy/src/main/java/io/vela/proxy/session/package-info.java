@@ -1,4 +1,6 @@
-/** One client connection from accept to close: its states and what moves it from one to the next. */
+/**
+ * One client connection from accept to close: its states and what moves it from one to the next.
+ */
 @NullMarked
 package io.vela.proxy.session;
 
