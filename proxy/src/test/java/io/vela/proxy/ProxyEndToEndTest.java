@@ -79,10 +79,10 @@ class ProxyEndToEndTest {
 
   private Connection connect(String user, String password, String... properties)
       throws SQLException {
-    return connect("app@pr-1", user, password, properties);
+    return connectTo("app@pr-1", user, password, properties);
   }
 
-  private Connection connect(String database, String user, String password, String... properties)
+  private Connection connectTo(String database, String user, String password, String... properties)
       throws SQLException {
     var all = new Properties();
     all.setProperty("user", user);
@@ -182,14 +182,14 @@ class ProxyEndToEndTest {
 
   @Test
   void aConnectionWithoutABranchIsRefusedWithAHint() {
-    assertRefused(() -> connect("app", "app", "right", "loginTimeout", "5"), "3D000", "branch");
+    assertRefused(() -> connectTo("app", "app", "right"), "3D000", "branch");
     assertThat(router.asked).isEmpty();
   }
 
   @Test
   void aMissingDatabaseIsRefusedByPostgresItself() throws Exception {
     assertRefused(
-        () -> connect("missing@pr-1", "app", "right"),
+        () -> connectTo("missing@pr-1", "app", "right"),
         "3D000",
         "database \"missing\" does not exist");
     await().untilAsserted(() -> assertThat(router.leases.getFirst().closes).hasValue(1));
@@ -199,7 +199,7 @@ class ProxyEndToEndTest {
   @Test
   void aBearerTokenNeedsNoPassword() throws Exception {
     router.refuses = _ -> Optional.empty();
-    try (var connection = connect("app@vela_k3f9x2_SECRETSECRET", "app", "")) {
+    try (var connection = connectTo("app@vela_k3f9x2_SECRETSECRET", "app", "")) {
       assertThat(one(connection, "select current_user")).isEqualTo("app");
     }
   }
@@ -208,7 +208,7 @@ class ProxyEndToEndTest {
   void aBadTokenLooksLikeAWrongPassword() {
     router.refuses = _ -> Optional.of(new RouteFailure.BadToken());
     assertRefused(
-        () -> connect("app", "app~k3f9x2", "right"),
+        () -> connectTo("app", "app~k3f9x2", "right"),
         "28P01",
         "password authentication failed for user \"app~k3f9x2\"");
     assertThat(router.asked).isEmpty();
@@ -268,7 +268,7 @@ class ProxyEndToEndTest {
     try (var mortal = RealPostgres.start()) {
       mortal.sql("create role app login");
       router.wakes = () -> CompletableFuture.completedFuture(router.newLease(mortal.endpoint()));
-      try (var connection = connect("postgres@pr-1", "app", "right")) {
+      try (var connection = connectTo("postgres@pr-1", "app", "right")) {
         mortal.kill();
         router
             .leases
@@ -280,8 +280,7 @@ class ProxyEndToEndTest {
                 PSQLException.class,
                 lost -> {
                   assertThat(lost.getSQLState()).isEqualTo("57P02");
-                  assertThat(lost.getServerErrorMessage().getDetail())
-                      .isEqualTo("PANIC: the last line");
+                  assertThat(lost.getMessage()).contains("Detail: PANIC: the last line");
                 });
       }
     }
