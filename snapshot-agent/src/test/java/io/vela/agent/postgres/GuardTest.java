@@ -44,7 +44,7 @@ class GuardTest {
           item("recovery_target_timeline", "current", "latest"),
           item("listen_addresses", "*", ""),
           item("port", "5999", "5432"),
-          item("ssl", "off", "off"),
+          item("ssl", "on", "off"),
           item("unix_socket_permissions", "0777", "0700"),
           item("unix_socket_group", "postgres", ""),
           item("external_pid_file", "/tmp/production.pid", ""),

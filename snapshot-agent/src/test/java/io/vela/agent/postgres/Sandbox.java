@@ -175,6 +175,11 @@ public final class Sandbox {
       return values;
     }
 
+    /** What it logs. */
+    public Path log() {
+      return files.log();
+    }
+
     public int major() {
       return major;
     }
