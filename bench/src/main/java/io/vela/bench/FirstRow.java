@@ -147,6 +147,13 @@ final class FirstRow {
     return new Message(type, body);
   }
 
-  @SuppressWarnings("ArrayRecordComponent")
-  private record Message(int type, byte[] body) {}
+  private static final class Message {
+    private final int type;
+    private final byte[] body;
+
+    Message(int type, byte[] body) {
+      this.type = type;
+      this.body = body;
+    }
+  }
 }

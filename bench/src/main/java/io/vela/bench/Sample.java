@@ -1,15 +1,22 @@
 package io.vela.bench;
 
-import java.util.Arrays;
+import java.util.List;
 
 /**
  * Repeated measurements of one thing.
  *
  * @param values in the order in which they were taken, at least one
  */
-record Sample(double[] values) {
+record Sample(List<Double> values) {
+  Sample {
+    values = List.copyOf(values);
+    if (values.isEmpty()) {
+      throw new IllegalArgumentException("no measurement");
+    }
+  }
+
   double min() {
-    return Arrays.stream(values).min().orElseThrow();
+    return percentile(0);
   }
 
   double median() {
@@ -17,13 +24,12 @@ record Sample(double[] values) {
   }
 
   double max() {
-    return Arrays.stream(values).max().orElseThrow();
+    return percentile(1);
   }
 
   /** The smallest value that is not below the share {@code p} of all values (nearest rank). */
   double percentile(double p) {
-    var sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[Math.clamp((long) Math.ceil(p * sorted.length) - 1, 0, sorted.length - 1)];
+    var sorted = values.stream().sorted().toList();
+    return sorted.get(Math.clamp((long) Math.ceil(p * sorted.size()) - 1, 0, sorted.size() - 1));
   }
 }
