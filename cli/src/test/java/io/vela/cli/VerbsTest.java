@@ -143,11 +143,14 @@ final class VerbsTest {
     }
     var ended = ended(process);
 
-    assertThat(ended.out())
-        .isEqualTo(
-            process.pid()
-                + "\np+w/d\n--dbname=host='127.0.0.1' port=6432 user='app~k3f9x2' dbname='shop'\n"
-                + "-c\nSELECT 'a b'\ntyped\n");
+    assertThat(ended.out().lines())
+        .containsExactly(
+            Long.toString(process.pid()),
+            "p+w/d",
+            "--dbname=host='127.0.0.1' port=6432 user='app~k3f9x2' dbname='shop'",
+            "-c",
+            "SELECT 'a b'",
+            "typed");
     assertThat(ended.code()).isEqualTo(7);
   }
 
@@ -168,8 +171,11 @@ final class VerbsTest {
             new Ended(
                 1,
                 "",
-                "vela: branch \"busy\" is in use\nsession 7: app shop\n"
-                    + "hint: With --force (?force=true) those that use it are disconnected.\n"));
+                """
+                vela: branch "busy" is in use
+                session 7: app shop
+                hint: With --force (?force=true) those that use it are disconnected.
+                """));
     assertThat(vela("branch", "suspend", "busy", "--force").code()).isZero();
     assertThat(vela("branch", "show", "absent").err())
         .startsWith("vela: branch \"absent\" does not exist\nhint: ");
@@ -204,7 +210,10 @@ final class VerbsTest {
             new Ended(
                 1,
                 "",
-                "vela: no Vela answers at http://%s\nhint: Is it running? Start it with \"vela up\".\n"
+                """
+                vela: no Vela answers at http://%s
+                hint: Is it running? Start it with "vela up".
+                """
                     .formatted(server.address())));
 
     var elsewhere = vela("branch", "list", "--data", folder.resolve("none").toString());

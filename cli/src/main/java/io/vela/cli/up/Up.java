@@ -4,17 +4,21 @@ import io.vela.cli.CliException;
 import io.vela.cli.Terminal;
 import io.vela.config.VelaConfig;
 
-/** The composition root: makes every part, gives each what it needs, and ends them in order. */
-public final class Up {
+/** Stands in until router, proxy and agent are all there. */
+final class Up {
   private final Terminal terminal;
+  private final VelaConfig config;
 
-  public Up(Terminal terminal) {
+  Up(Terminal terminal, VelaConfig config, boolean demo) {
     this.terminal = terminal;
+    this.config = config;
   }
 
-  /** Runs until the process is told to stop. */
-  public int run(VelaConfig config, boolean demo) throws Exception {
-    terminal.err().println("data " + config.data() + " demo " + demo);
-    throw new CliException("the parts are not there yet");
+  int run(StopSignal stop) throws CliException, InterruptedException, java.io.IOException {
+    try (var lock = DataLock.take(config.data())) {
+      terminal.err().println("locked " + config.data() + " " + lock);
+      stop.await();
+      throw new CliException("not composed yet");
+    }
   }
 }

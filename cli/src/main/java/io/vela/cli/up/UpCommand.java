@@ -9,6 +9,7 @@ import io.vela.config.ListenerConfig;
 import io.vela.config.PoolConfig;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -64,7 +65,12 @@ public final class UpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    return new Up(terminal).run(configuration(), demo);
+    var settings = configuration();
+    Files.createDirectories(settings.data());
+    ServerLog.writeTo(settings.data());
+    try (var stop = new StopSignal()) {
+      return new Up(terminal, settings, demo).run(stop);
+    }
   }
 
   private VelaConfig configuration() throws CliException {
