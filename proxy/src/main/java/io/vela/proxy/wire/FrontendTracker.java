@@ -24,10 +24,10 @@ public final class FrontendTracker extends FrameTracker {
       case FrontendType.PARSE,
           FrontendType.BIND,
           FrontendType.DESCRIBE,
-          FrontendType.EXECUTE,
-          FrontendType.CLOSE,
-          FrontendType.FLUSH ->
+          FrontendType.CLOSE ->
           ledger.extended();
+      case FrontendType.EXECUTE -> ledger.executed();
+      case FrontendType.COPY_DATA -> ledger.copyData();
       case FrontendType.COPY_DONE, FrontendType.COPY_FAIL -> ledger.copyEnded();
       case FrontendType.TERMINATE -> terminated = true;
       default -> {}

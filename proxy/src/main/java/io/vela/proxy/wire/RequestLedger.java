@@ -35,6 +35,19 @@ public final class RequestLedger {
   /** Whether the server waits for copy data, as far as has been seen. */
   private boolean copyIn;
 
+  /** Whether a Sync came in copy-in mode, or copy data before that mode was announced. */
+  private boolean syncInCopy;
+
+  private boolean earlyCopyData;
+
+  /** Executes since the last Sync that counts, and whether nothing but copy data followed them. */
+  private int executes;
+
+  private boolean executedLast;
+
+  /** Whether the last Sync followed one single Execute directly. */
+  private boolean lastSyncWasPlain;
+
   /** Whether messages of an extended query came since the last Sync that counts. */
   private boolean extendedOpen;
 
@@ -76,15 +89,36 @@ public final class RequestLedger {
 
   void synced() {
     if (copyIn) {
+      syncInCopy = true;
       return;
     }
     request(true);
+    lastSyncWasPlain = executes == 1 && executedLast;
+    executes = 0;
+    executedLast = false;
     extendedOpen = false;
     skipping = false;
   }
 
   void extended() {
+    if (copyIn) {
+      certain = false;
+    }
     extendedOpen = true;
+    executedLast = false;
+  }
+
+  void executed() {
+    extended();
+    executes++;
+    executedLast = true;
+    copyEndAfterLast = false;
+  }
+
+  void copyData() {
+    if (!copyIn && (extendedOpen || inFlight() > 0)) {
+      earlyCopyData = true;
+    }
   }
 
   void copyEnded() {
@@ -98,7 +132,7 @@ public final class RequestLedger {
 
   void copyInBegan() {
     long pending = inFlight();
-    if (pending > 1) {
+    if (pending > 1 || !copyIsPlain(pending)) {
       certain = false;
       return;
     }
@@ -107,14 +141,31 @@ public final class RequestLedger {
         copyEndBeforeLast = false;
         return;
       }
+      if (earlyCopyData) {
+        // Had the server failed on it already, the Sync would count.
+        certain = false;
+      }
       ignored++;
       extendedOpen = true;
     }
     copyIn = !copyEndAfterLast;
     copyEndAfterLast = false;
+    syncInCopy = false;
+    earlyCopyData = false;
+  }
+
+  /** Whether it is known which message began the copy, and nothing sent after it disturbs it. */
+  private boolean copyIsPlain(long pending) {
+    if (pending == 0) {
+      return executes == 1 && executedLast;
+    }
+    return !extendedOpen && (!lastWasSync || lastSyncWasPlain);
   }
 
   void failed() {
+    if (copyIn && syncInCopy) {
+      certain = false;
+    }
     copyIn = false;
     if (inFlight() == 0) {
       skipping = extendedOpen;
@@ -126,6 +177,9 @@ public final class RequestLedger {
   void answered() {
     answers++;
     copyIn = false;
+    if (inFlight() == 0 && !extendedOpen) {
+      earlyCopyData = false;
+    }
     if (inFlight() < 0) {
       certain = false;
     }

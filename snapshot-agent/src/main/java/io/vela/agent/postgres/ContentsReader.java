@@ -77,19 +77,4 @@ final class ContentsReader {
     }
     return databases;
   }
-
-  /**
-   * The databases to ask, best first: {@code postgres} is in nobody's way, while a session in a
-   * template delays {@code CREATE DATABASE}.
-   */
-  static List<String> toAsk(Contents contents) {
-    var names = new ArrayList<String>();
-    names.add("postgres");
-    contents.databases().stream()
-        .map(Database::name)
-        .filter(name -> !name.equals("postgres") && !name.equals("template1"))
-        .forEach(names::add);
-    names.add("template1");
-    return names;
-  }
 }

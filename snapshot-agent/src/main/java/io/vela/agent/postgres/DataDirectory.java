@@ -134,7 +134,7 @@ public record DataDirectory(Path path) {
   }
 
   /** Removes a folder with all in it; no error when it is not there. */
-  static void delete(Path folder) throws IOException {
+  public static void delete(Path folder) throws IOException {
     if (!Files.exists(folder)) {
       return;
     }

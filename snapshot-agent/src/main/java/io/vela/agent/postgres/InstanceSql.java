@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
 
@@ -65,6 +66,21 @@ public final class InstanceSql {
         }
       }
     }
+  }
+
+  /**
+   * The databases to ask, best first: {@code postgres} is in nobody's way, while a session in a
+   * template delays {@code CREATE DATABASE}.
+   */
+  public static List<String> databases(Contents contents) {
+    var names = new ArrayList<String>();
+    names.add("postgres");
+    contents.databases().stream()
+        .map(Contents.Database::name)
+        .filter(name -> !name.equals("postgres") && !name.equals("template1"))
+        .forEach(names::add);
+    names.add("template1");
+    return names;
   }
 
   /** Reads roles and databases. */

@@ -23,7 +23,7 @@ public final class RunningProcesses {
    */
   public record Running(ProcessHandle handle, List<String> argv) {
     /** Whether it is a postmaster of that data directory, or on its way to become it. */
-    boolean serves(Path data) {
+    public boolean serves(Path data) {
       int option = argv.indexOf("-D");
       return option >= 0
           && option + 1 < argv.size()
