@@ -194,8 +194,9 @@ public final class Pool {
       user.ownOne(volume);
       return volume;
     } catch (IOException e) {
-      driver.destroy(volume);
-      throw failed("%s cannot be used: %s".formatted(volume, e), e);
+      var failure = failed("%s cannot be used: %s".formatted(volume, e), e);
+      StorageCommand.cleanUp(failure, () -> driver.destroy(volume));
+      throw failure;
     }
   }
 

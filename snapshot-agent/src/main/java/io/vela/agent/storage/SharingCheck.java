@@ -41,31 +41,41 @@ final class SharingCheck {
   }
 
   boolean clonesShare() throws CloneException {
-    var name = "check-" + CloneId.random();
     var made = new ArrayList<Path>();
     try {
-      var volume = made(made, name);
-      driver.create(volume);
-      writeRandom(volume.resolve("random"));
-      var snapshot = made(made, name + "-snapshot");
-      driver.snapshot(volume, snapshot);
-      int shared = 0;
-      int copied = 0;
-      // Nothing is deleted between the measurements: freed space would hide a copy.
-      while (shared < AGREEING && copied <= AGREEING) {
-        long before = usedBytes();
-        driver.clone(snapshot, made(made, name + "-" + (shared + copied)));
-        if (usedBytes() - before < FILE_BYTES / 2) {
-          shared++;
-        } else {
-          copied++;
-        }
+      boolean share = measure("check-" + CloneId.random(), made);
+      destroy(made);
+      return share;
+    } catch (CloneException e) {
+      StorageCommand.cleanUp(e, () -> destroy(made));
+      throw e;
+    }
+  }
+
+  private boolean measure(String name, List<Path> made) throws CloneException {
+    var volume = made(made, name);
+    driver.create(volume);
+    writeRandom(volume.resolve("random"));
+    var snapshot = made(made, name + "-snapshot");
+    driver.snapshot(volume, snapshot);
+    int shared = 0;
+    int copied = 0;
+    // Nothing is deleted between the measurements: freed space would hide a copy.
+    while (shared < AGREEING && copied <= AGREEING) {
+      long before = usedBytes();
+      driver.clone(snapshot, made(made, name + "-" + (shared + copied)));
+      if (usedBytes() - before < FILE_BYTES / 2) {
+        shared++;
+      } else {
+        copied++;
       }
-      return shared >= AGREEING;
-    } finally {
-      for (var volume : made.reversed()) {
-        driver.destroy(volume);
-      }
+    }
+    return shared >= AGREEING;
+  }
+
+  private void destroy(List<Path> made) throws CloneException {
+    for (var volume : made.reversed()) {
+      driver.destroy(volume);
     }
   }
 

@@ -53,6 +53,30 @@ public final class StorageCommand {
     }
   }
 
+  /** Undoes what a failure left. */
+  @FunctionalInterface
+  public interface CleanUp {
+    /** Does it. */
+    void run() throws CloneException;
+  }
+
+  /**
+   * Cleans up after a failure, on an interrupted thread too; what goes wrong then is added to the
+   * failure.
+   */
+  public static void cleanUp(CloneException failure, CleanUp action) {
+    boolean interrupted = Thread.interrupted();
+    try {
+      action.run();
+    } catch (CloneException e) {
+      failure.addSuppressed(e);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
   private static Result attempt(Command command, Consumer<String> lines) throws CloneException {
     try {
       return command.env("LC_ALL", "C").run(lines);

@@ -61,7 +61,7 @@ public final class BtrfsDriver implements StorageDriver {
       // its own.
       StorageCommand.run("chattr", "+C", volume.toString());
     } catch (CloneException e) {
-      destroy(volume);
+      StorageCommand.cleanUp(e, () -> destroy(volume));
       throw e;
     }
   }
@@ -76,8 +76,7 @@ public final class BtrfsDriver implements StorageDriver {
     snapshot(source, target, List.of());
   }
 
-  private static void snapshot(Path source, Path target, List<String> options)
-      throws CloneException {
+  private void snapshot(Path source, Path target, List<String> options) throws CloneException {
     // Into a folder that is there, btrfs would make the snapshot below it.
     if (FileTree.exists(target)) {
       throw new CloneException(new StorageFailed(target + " is there already", ""));
@@ -86,7 +85,13 @@ public final class BtrfsDriver implements StorageDriver {
     argv.addAll(options);
     argv.add(source.toString());
     argv.add(target.toString());
-    StorageCommand.run(argv, StorageCommand.QUICK);
+    try {
+      StorageCommand.run(argv, StorageCommand.QUICK);
+    } catch (CloneException e) {
+      // The program may have been stopped after the kernel had made it.
+      StorageCommand.cleanUp(e, () -> destroy(target));
+      throw e;
+    }
   }
 
   @Override

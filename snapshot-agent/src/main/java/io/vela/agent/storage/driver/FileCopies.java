@@ -45,10 +45,11 @@ record FileCopies(String reflink) {
       }
       Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      FileTree.delete(partial);
-      throw FileTree.failed("%s could not be copied: %s".formatted(source, e), e);
+      var failure = FileTree.failed("%s could not be copied: %s".formatted(source, e), e);
+      StorageCommand.cleanUp(failure, () -> FileTree.delete(partial));
+      throw failure;
     } catch (CloneException e) {
-      FileTree.delete(partial);
+      StorageCommand.cleanUp(e, () -> FileTree.delete(partial));
       throw e;
     }
   }

@@ -36,7 +36,9 @@ public final class ReflinkDriver implements StorageDriver {
         Files.delete(file);
       }
     } catch (CloneException e) {
-      return new Probe.Unusable(e.failure().message());
+      var message = e.failure().message();
+      var cause = message.substring(message.lastIndexOf(": ") + 1).strip();
+      return new Probe.Unusable("files of %s cannot share blocks: %s".formatted(pool, cause));
     } catch (IOException e) {
       return new Probe.Unusable(pool + " is not writable: " + e);
     }

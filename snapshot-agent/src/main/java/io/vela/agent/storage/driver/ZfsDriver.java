@@ -90,26 +90,28 @@ public final class ZfsDriver implements StorageDriver {
       zfs("promote", dataset(partial));
       zfs("rename", dataset(partial), dataset(target));
     } catch (CloneException e) {
-      undo(partial, dataset(source) + point, e);
+      StorageCommand.cleanUp(e, () -> undo(partial, dataset(source) + point));
       throw e;
     }
   }
 
-  /** Leaves the source as it was, wherever the point in time is by now. */
-  private void undo(Path partial, String point, CloneException failure) {
-    try {
-      destroy(partial);
-      if (exists(point)) {
-        zfs("destroy", point);
-      }
-    } catch (CloneException e) {
-      failure.addSuppressed(e);
+  /** Leaves the source as it was, whether the point in time has moved to the clone or not. */
+  private void undo(Path partial, String point) throws CloneException {
+    destroy(partial);
+    if (exists(point)) {
+      zfs("destroy", point);
     }
   }
 
   @Override
   public void clone(Path source, Path target) throws CloneException {
-    zfs("clone", "-p", dataset(source) + "@" + source.getFileName(), dataset(target));
+    try {
+      zfs("clone", "-p", dataset(source) + "@" + source.getFileName(), dataset(target));
+    } catch (CloneException e) {
+      // Made, perhaps, but not mounted.
+      StorageCommand.cleanUp(e, () -> destroy(target));
+      throw e;
+    }
   }
 
   @Override

@@ -1,0 +1,26 @@
+package io.vela.proxy.auth;
+
+import io.netty.buffer.ByteBuf;
+import io.vela.proxy.wire.ProtocolViolation;
+
+/**
+ * The server's side of one way to prove an identity. One object serves one attempt, on its
+ * session's event loop; nothing here blocks or computes for long (a SCRAM server needs HMACs only,
+ * the costly PBKDF2 is the client's).
+ */
+public sealed interface AuthMethod permits ScramSha256Auth, Md5Auth, BearerTokenAuth {
+  /** The method's name as a metric label. */
+  String label();
+
+  /** What to ask first. Called once. */
+  AuthStep begin();
+
+  /**
+   * Goes on with what the client answered.
+   *
+   * @param payload a password message's content, without type and length (Postgres documentation,
+   *     section 54.7: PasswordMessage, SASLInitialResponse, SASLResponse); stays the caller's
+   * @throws ProtocolViolation when it is not what the method expects
+   */
+  AuthStep answer(ByteBuf payload) throws ProtocolViolation;
+}

@@ -1,0 +1,26 @@
+package io.vela.proxy.auth;
+
+import io.netty.buffer.ByteBuf;
+import io.vela.proxy.wire.ProtocolViolation;
+import java.util.Optional;
+
+/**
+ * A branch token presented in full where the branch is named. The router verified its secret when
+ * it located the branch, so no password is asked.
+ */
+public final class BearerTokenAuth implements AuthMethod {
+  @Override
+  public String label() {
+    return "bearer";
+  }
+
+  @Override
+  public AuthStep begin() {
+    return new AuthStep.Matched(Optional.empty());
+  }
+
+  @Override
+  public AuthStep answer(ByteBuf payload) throws ProtocolViolation {
+    throw ProtocolViolation.of("unexpected password message");
+  }
+}

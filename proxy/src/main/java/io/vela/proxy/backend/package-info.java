@@ -1,0 +1,5 @@
+/** Connects to instances. */
+@NullMarked
+package io.vela.proxy.backend;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,76 @@
+package io.vela.proxy.net;
+
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.vela.config.value.HostPort;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+
+/** An open address where clients are accepted. */
+public final class Listener implements AutoCloseable {
+  /**
+   * Connections the system may complete ahead of accept; 200 clients that come at once must fit.
+   */
+  private static final int BACKLOG = 1024;
+
+  private final Channel channel;
+
+  private Listener(Channel channel) {
+    this.channel = channel;
+  }
+
+  /**
+   * Opens it. Blocks until it is bound.
+   *
+   * @param accepted what is done with each client's channel, on its event loop
+   * @throws IOException when the address cannot be bound; the message names it and the cause
+   */
+  public static Listener open(
+      HostPort address,
+      Transport transport,
+      EventLoopGroup eventLoops,
+      ChannelInitializer<Channel> accepted)
+      throws IOException {
+    var bound =
+        new ServerBootstrap()
+            .group(eventLoops)
+            .channel(transport.serverChannel())
+            .option(ChannelOption.SO_BACKLOG, BACKLOG)
+            .option(ChannelOption.SO_REUSEADDR, true)
+            .childOption(ChannelOption.TCP_NODELAY, true)
+            .childOption(ChannelOption.SO_KEEPALIVE, true)
+            .childHandler(accepted)
+            .bind(new InetSocketAddress(address.host(), address.port()));
+    return new Listener(await(bound, address));
+  }
+
+  private static Channel await(ChannelFuture bound, HostPort address) throws IOException {
+    bound.awaitUninterruptibly();
+    var cause = bound.cause();
+    if (cause != null) {
+      throw new IOException("cannot listen on " + address + ": " + reason(cause), cause);
+    }
+    return bound.channel();
+  }
+
+  private static String reason(Throwable cause) {
+    return cause instanceof java.nio.channels.UnresolvedAddressException
+        ? "the host name is unknown"
+        : String.valueOf(cause.getMessage());
+  }
+
+  /** Where it listens, with the port that the system chose when port 0 was asked for. */
+  public InetSocketAddress address() {
+    return (InetSocketAddress) channel.localAddress();
+  }
+
+  /** Stops accepting; accepted connections stay. Blocks until it is closed. */
+  @Override
+  public void close() {
+    channel.close().awaitUninterruptibly();
+  }
+}

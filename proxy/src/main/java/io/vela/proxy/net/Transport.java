@@ -1,0 +1,155 @@
+package io.vela.proxy.net;
+
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.ServerChannel;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioDomainSocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.channel.uring.IoUring;
+import io.netty.channel.uring.IoUringDomainSocketChannel;
+import io.netty.channel.uring.IoUringIoHandler;
+import io.netty.channel.uring.IoUringServerSocketChannel;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.vela.agent.Endpoint;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+
+/**
+ * How this process talks to the system's sockets. Clients and backends of a session must be of one
+ * transport, for they share an event loop.
+ */
+public enum Transport {
+  /** Linux epoll. */
+  EPOLL {
+    @Override
+    IoHandlerFactory ioHandlers() {
+      return EpollIoHandler.newFactory();
+    }
+
+    @Override
+    Class<? extends ServerChannel> serverChannel() {
+      return EpollServerSocketChannel.class;
+    }
+
+    @Override
+    public Class<? extends Channel> domainChannel() {
+      return EpollDomainSocketChannel.class;
+    }
+
+    @Override
+    SocketAddress unixAddress(String path) {
+      return new DomainSocketAddress(path);
+    }
+  },
+  /** Linux io_uring; only when configured. */
+  IO_URING {
+    @Override
+    IoHandlerFactory ioHandlers() {
+      return IoUringIoHandler.newFactory();
+    }
+
+    @Override
+    Class<? extends ServerChannel> serverChannel() {
+      return IoUringServerSocketChannel.class;
+    }
+
+    @Override
+    public Class<? extends Channel> domainChannel() {
+      return IoUringDomainSocketChannel.class;
+    }
+
+    @Override
+    SocketAddress unixAddress(String path) {
+      return new DomainSocketAddress(path);
+    }
+  },
+  /** What Java itself has; everywhere. */
+  NIO {
+    @Override
+    IoHandlerFactory ioHandlers() {
+      return NioIoHandler.newFactory();
+    }
+
+    @Override
+    Class<? extends ServerChannel> serverChannel() {
+      return NioServerSocketChannel.class;
+    }
+
+    @Override
+    public Class<? extends Channel> domainChannel() {
+      return NioDomainSocketChannel.class;
+    }
+
+    @Override
+    SocketAddress unixAddress(String path) {
+      return UnixDomainSocketAddress.of(path);
+    }
+  };
+
+  /**
+   * Finds a transport by its configured name.
+   *
+   * @param name {@code auto} (epoll where the system has it, else NIO), {@code epoll}, {@code
+   *     io_uring} or {@code nio}
+   * @throws TransportException when the name is unknown, or this system does not have that
+   *     transport
+   */
+  public static Transport named(String name) throws TransportException {
+    return switch (name) {
+      case "auto" -> Epoll.isAvailable() ? EPOLL : NIO;
+      case "epoll" -> available(EPOLL, Epoll.isAvailable(), Epoll::unavailabilityCause);
+      case "io_uring" -> available(IO_URING, IoUring.isAvailable(), IoUring::unavailabilityCause);
+      case "nio" -> NIO;
+      default ->
+          throw new TransportException(
+              "unknown transport \"" + name + "\": auto, epoll, io_uring or nio", null);
+    };
+  }
+
+  private static Transport available(
+      Transport transport, boolean available, java.util.function.Supplier<Throwable> cause)
+      throws TransportException {
+    if (!available) {
+      throw new TransportException(
+          "transport " + transport + " is not available on this system", cause.get());
+    }
+    return transport;
+  }
+
+  /** One event loop a core. The caller shuts the group down. */
+  public EventLoopGroup newEventLoops() {
+    return new MultiThreadIoEventLoopGroup(
+        Runtime.getRuntime().availableProcessors(),
+        new DefaultThreadFactory("vela-proxy"),
+        ioHandlers());
+  }
+
+  /** The address of an instance, in the form that {@link #domainChannel()} connects to. */
+  public SocketAddress address(Endpoint endpoint) {
+    return switch (endpoint) {
+      case Endpoint.UnixSocket unix -> unixAddress(unix.socket());
+    };
+  }
+
+  abstract IoHandlerFactory ioHandlers();
+
+  abstract Class<? extends ServerChannel> serverChannel();
+
+  /** A channel to a Unix socket. */
+  public abstract Class<? extends Channel> domainChannel();
+
+  abstract SocketAddress unixAddress(String path);
+
+  @Override
+  public String toString() {
+    return name().toLowerCase(java.util.Locale.ROOT);
+  }
+}

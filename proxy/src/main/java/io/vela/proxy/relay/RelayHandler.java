@@ -1,0 +1,170 @@
+package io.vela.proxy.relay;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.vela.proxy.wire.FrameTracker;
+import java.io.IOException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads one channel of a {@link RelayPair} and writes to the other. Each buffer is passed on as it
+ * was read, so the only work for a message is to step over its header.
+ *
+ * <p>Writes are flushed when a run of reads is over, or in the middle of it when the peer's write
+ * buffer is full. Only if it is full after that flush does reading stop: the gate is not touched
+ * while the peer keeps up.
+ */
+final class RelayHandler extends ChannelInboundHandlerAdapter {
+  private static final Logger log = LoggerFactory.getLogger(RelayHandler.class);
+
+  private enum Mode {
+    RELAYING,
+    /** Relaying only until the end of the message that has begun. */
+    TO_BOUNDARY,
+    DISCARDING
+  }
+
+  private final RelayPair pair;
+  private final Direction direction;
+  private final Channel peer;
+  private final FrameTracker tracker;
+  private final ReadGate gate;
+  private final ReadGate peerGate;
+
+  private Mode mode = Mode.RELAYING;
+  private boolean unflushed;
+  private boolean brokenReported;
+  private long bytes;
+
+  /**
+   * Made for one channel.
+   *
+   * @param direction where this channel's bytes go
+   * @param gate of this channel
+   * @param peerGate of the peer, opened when this channel can be written again
+   */
+  RelayHandler(
+      RelayPair pair,
+      Direction direction,
+      Channel peer,
+      FrameTracker tracker,
+      ReadGate gate,
+      ReadGate peerGate) {
+    this.pair = pair;
+    this.direction = direction;
+    this.peer = peer;
+    this.tracker = tracker;
+    this.gate = gate;
+    this.peerGate = peerGate;
+  }
+
+  /** Bytes relayed from this channel. */
+  long bytes() {
+    return bytes;
+  }
+
+  /** Relays to the end of the message that has begun, reports it to the pair, then discards. */
+  void stopAtBoundary() {
+    mode = Mode.TO_BOUNDARY;
+  }
+
+  /** From now on reads as fast as it comes and drops it, so that the end is noticed. */
+  void discard() {
+    mode = Mode.DISCARDING;
+    gate.open();
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    var buffer = (ByteBuf) message;
+    switch (mode) {
+      case RELAYING -> {
+        tracker.track(buffer);
+        relay(buffer);
+      }
+      case TO_BOUNDARY -> relayToBoundary(buffer);
+      case DISCARDING -> buffer.release();
+    }
+  }
+
+  private void relay(ByteBuf buffer) {
+    bytes += buffer.readableBytes();
+    unflushed = true;
+    var _ = peer.write(buffer, peer.voidPromise());
+    if (!peer.isWritable()) {
+      flush();
+      if (!peer.isWritable()) {
+        gate.close();
+      }
+    }
+  }
+
+  private void relayToBoundary(ByteBuf buffer) {
+    int boundary = tracker.trackToBoundary(buffer);
+    if (boundary < 0) {
+      relay(buffer);
+      return;
+    }
+    relay(buffer.readRetainedSlice(boundary));
+    buffer.release();
+    pair.boundaryReached();
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) {
+    flush();
+    pair.meter(direction, bytes);
+    if (tracker.broken() && !brokenReported) {
+      brokenReported = true;
+      pair.framingBroken(direction);
+    }
+  }
+
+  private void flush() {
+    if (unflushed) {
+      unflushed = false;
+      peer.flush();
+    }
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+    if (ctx.channel().isWritable()) {
+      peerGate.open();
+    }
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (event == ChannelInputShutdownEvent.INSTANCE) {
+      flush();
+      pair.inputEnded(direction);
+    }
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    flush();
+    pair.meter(direction, bytes);
+    pair.channelClosed(direction);
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    if (cause instanceof IOException) {
+      log.debug("connection broken direction={} cause=\"{}\"", direction, cause.toString());
+      // Of a client nothing more is to be had. A backend whose input is gone still has last words;
+      // when they are read, or cannot be, Netty closes it.
+      if (direction == Direction.TO_BACKEND) {
+        var _ = ctx.close();
+      }
+    } else {
+      log.error("relay failed direction={}", direction, cause);
+      var _ = ctx.close();
+    }
+  }
+}

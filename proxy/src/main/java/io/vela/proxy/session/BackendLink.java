@@ -1,0 +1,139 @@
+package io.vela.proxy.session;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+import io.vela.agent.InstanceExit;
+import io.vela.proxy.backend.BackendConnector;
+import io.vela.proxy.cancel.CancelRegistry;
+import io.vela.proxy.wire.CancelKey;
+import io.vela.proxy.wire.ErrorFields;
+import io.vela.proxy.wire.FrontendMessages;
+import io.vela.proxy.wire.MessageDecoder;
+import io.vela.proxy.wire.StartupPacket.StartupMessage;
+import io.vela.router.branch.BranchLease;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A session's connection to an instance and the lease it stands on. The lease is given back, once,
+ * when the connection is closed or could not be made; not before, since a backend may be at work
+ * for a client that has left. On the session's event loop only.
+ */
+final class BackendLink {
+  /** Bound on one message during startup; the longest real ones are errors, below 64 kB. */
+  private static final int MAX_MESSAGE_BYTES = 1 << 20;
+
+  private final BranchLease lease;
+  private final Channel channel;
+  private final MessageDecoder decoder;
+  private final BackendHandler handler;
+  private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
+  private boolean spoke;
+  private Optional<ErrorFields> toldError = Optional.empty();
+  private boolean released;
+
+  /** Connects; tells the session what comes of it. */
+  BackendLink(
+      BackendConnector connector, EventLoop eventLoop, BranchLease lease, BackendEvents events) {
+    this.lease = lease;
+    this.decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
+    this.handler = new BackendHandler(this, events);
+    var connecting =
+        connector.connect(
+            eventLoop,
+            lease.endpoint(),
+            new ChannelInitializer<Channel>() {
+              @Override
+              protected void initChannel(Channel opened) {
+                opened.pipeline().addLast(decoder, handler);
+              }
+            });
+    this.channel = connecting.channel();
+    var _ = channel.closeFuture().addListener(_ -> release());
+    var _ =
+        connecting.addListener(connected -> eventLoop.execute(() -> connected(connected, events)));
+  }
+
+  private void connected(Future<? super Void> connected, BackendEvents events) {
+    if (connected.isSuccess()) {
+      events.backendConnected(this);
+    } else {
+      // A channel that could not even be made, for want of a file descriptor, never closes.
+      release();
+      events.backendUnreachable(this, connected.cause());
+    }
+  }
+
+  private void release() {
+    if (!released) {
+      released = true;
+      cancelKey.ifPresent(CancelRegistry.Registration::close);
+      lease.close();
+    }
+  }
+
+  BranchLease lease() {
+    return lease;
+  }
+
+  Channel channel() {
+    return channel;
+  }
+
+  void sendStartup(StartupMessage startup) {
+    var _ =
+        channel.writeAndFlush(
+            new FrontendMessages(channel.alloc()).startup(startup).buffer(), channel.voidPromise());
+  }
+
+  /** Whether the instance has sent anything. */
+  boolean spoke() {
+    return spoke;
+  }
+
+  void noteSpoke() {
+    spoke = true;
+  }
+
+  /** The error that the instance has told the client of; it closes after it. */
+  Optional<ErrorFields> toldError() {
+    return toldError;
+  }
+
+  void noteToldError(ErrorFields error) {
+    toldError = Optional.of(error);
+  }
+
+  /** Makes the key that the client gets instead of the backend's. */
+  CancelKey register(CancelKey key, CancelRegistry registry) {
+    var registration = registry.register(key, lease.endpoint());
+    cancelKey = Optional.of(registration);
+    return registration.clientKey();
+  }
+
+  /** Ends the startup phase: what the instance has sent goes to the handler added last. */
+  void startupComplete() {
+    channel.pipeline().remove(handler);
+    channel.pipeline().remove(decoder);
+  }
+
+  /**
+   * How the instance ended, if it is known within the time; the agent may learn of it after the
+   * connections have broken.
+   */
+  CompletionStage<Optional<InstanceExit>> exitWithin(Duration time) {
+    return lease
+        .instanceExit()
+        .thenApply(Optional::of)
+        .toCompletableFuture()
+        .completeOnTimeout(Optional.empty(), time.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  void close() {
+    var _ = channel.close();
+  }
+}

@@ -1,0 +1,92 @@
+package io.vela.proxy.session;
+
+import io.vela.proxy.cancel.CancelRegistry;
+import io.vela.proxy.wire.BackendType;
+import io.vela.proxy.wire.CancelKey;
+import io.vela.proxy.wire.ErrorFields;
+import io.vela.proxy.wire.ProtocolViolation;
+import io.vela.proxy.wire.SqlState;
+import io.vela.proxy.wire.TypedMessage;
+
+/**
+ * What a backend says from its startup message to its first ReadyForQuery (Postgres documentation,
+ * section 54.2.1). All of it goes to the client as it is, but for the cancel key, which is
+ * replaced.
+ */
+final class BackendStartup {
+  private static final int AUTHENTICATION_OK = 0;
+
+  private BackendStartup() {}
+
+  /** What follows from a message. */
+  enum Next {
+    /** Wait for the next. */
+    GO_ON,
+    /** The backend is ready, and so the client was told. */
+    READY,
+    /** Postgres is starting or stopping; the client was told nothing. */
+    RETRY,
+    /** Postgres wants a password of its proxy; the client was told nothing. */
+    NOT_TRUSTED
+  }
+
+  /**
+   * Handles a message, which stays the caller's.
+   *
+   * @throws ProtocolViolation when it is not what Postgres sends
+   */
+  static Next next(
+      BackendLink backend, TypedMessage message, CancelRegistry keys, ClientLink client)
+      throws ProtocolViolation {
+    var first = !backend.spoke();
+    return switch (message.type()) {
+      case BackendType.AUTHENTICATION -> {
+        if (message.content().readableBytes() < Integer.BYTES
+            || message.content().getInt(message.content().readerIndex()) != AUTHENTICATION_OK) {
+          yield Next.NOT_TRUSTED;
+        }
+        pass(backend, message, client);
+        yield Next.GO_ON;
+      }
+      case BackendType.BACKEND_KEY_DATA -> {
+        var key = backend.register(CancelKey.parse(message.content().duplicate()), keys);
+        client.write(client.messages().backendKeyData(key));
+        yield Next.GO_ON;
+      }
+      case BackendType.ERROR_RESPONSE -> {
+        if (first && isNotAccepting(message)) {
+          yield Next.RETRY;
+        }
+        pass(backend, message, client);
+        yield Next.GO_ON;
+      }
+      case BackendType.READY_FOR_QUERY -> {
+        if (message.content().readableBytes() != 1) {
+          throw ProtocolViolation.of("ReadyForQuery of a wrong length");
+        }
+        pass(backend, message, client);
+        yield Next.READY;
+      }
+      default -> {
+        pass(backend, message, client);
+        yield Next.GO_ON;
+      }
+    };
+  }
+
+  /** Sends a message on to the client, unflushed. */
+  static void pass(BackendLink backend, TypedMessage message, ClientLink client)
+      throws ProtocolViolation {
+    backend.noteSpoke();
+    if (message.type() == BackendType.ERROR_RESPONSE) {
+      backend.noteToldError(ErrorFields.parse(message.content().duplicate()));
+    }
+    client.pass(message);
+  }
+
+  private static boolean isNotAccepting(TypedMessage error) throws ProtocolViolation {
+    return ErrorFields.parse(error.content().duplicate())
+        .code()
+        .equals(SqlState.CANNOT_CONNECT_NOW.code());
+  }
+}

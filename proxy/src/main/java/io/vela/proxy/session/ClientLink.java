@@ -1,0 +1,158 @@
+package io.vela.proxy.session;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.CompositeByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.vela.proxy.wire.BackendMessages;
+import io.vela.proxy.wire.ErrorMessage;
+import io.vela.proxy.wire.MessageDecoder;
+import io.vela.proxy.wire.StartupPacketDecoder;
+import io.vela.proxy.wire.TypedMessage;
+
+/**
+ * The client's channel until the relay takes it over: what is read from it and how, what is
+ * written. What the client sends before it is its turn is held, and reading stops when that is too
+ * much. On the channel's event loop only.
+ */
+final class ClientLink {
+  /** Postgres reads password messages up to 64 kB; none that is right comes near this. */
+  static final int MAX_PASSWORD_BYTES = 4096;
+
+  private final Channel channel;
+  private final long maxHeldBytes;
+  private final StartupPacketDecoder startupDecoder = new StartupPacketDecoder();
+  private final MessageDecoder passwordDecoder = new MessageDecoder(MAX_PASSWORD_BYTES);
+  private final ClientHandler handler;
+  private ByteBuf held = Unpooled.EMPTY_BUFFER;
+  private boolean readingPasswords;
+
+  /**
+   * @param handler translates what is read
+   * @param maxHeldBytes from where on no more is read; one read more may be held
+   */
+  ClientLink(Channel channel, ClientHandler handler, long maxHeldBytes) {
+    this.channel = channel;
+    this.handler = handler;
+    this.maxHeldBytes = maxHeldBytes;
+  }
+
+  Channel channel() {
+    return channel;
+  }
+
+  /** Begins to read, startup packets first. */
+  void open() {
+    channel.pipeline().addLast(startupDecoder, handler);
+  }
+
+  /** From now on holds what comes. */
+  void startupComplete() {
+    channel.pipeline().remove(startupDecoder);
+  }
+
+  /** From now on password messages are read, those that came early first. */
+  void readPasswords() {
+    readingPasswords = true;
+    channel.pipeline().addFirst(passwordDecoder);
+    var early = takeHeld();
+    channel.config().setAutoRead(true);
+    if (early.isReadable()) {
+      channel.pipeline().fireChannelRead(early);
+    } else {
+      early.release();
+    }
+  }
+
+  /** From now on holds what comes. */
+  void passwordsComplete() {
+    if (readingPasswords) {
+      readingPasswords = false;
+      channel.pipeline().remove(passwordDecoder);
+    }
+  }
+
+  /** The relay has become the last handler: hands over to it, with what was held. */
+  void relayBegan() {
+    channel.pipeline().remove(handler);
+    var ahead = takeHeld();
+    if (ahead.isReadable()) {
+      channel.pipeline().fireChannelRead(ahead).fireChannelReadComplete();
+    } else {
+      ahead.release();
+    }
+  }
+
+  /** Keeps bytes for whoever comes next; takes over their reference. */
+  void hold(ByteBuf bytes) {
+    if (held instanceof CompositeByteBuf composite) {
+      composite.addFlattenedComponents(true, bytes);
+    } else {
+      held = channel.alloc().compositeBuffer().addFlattenedComponents(true, bytes);
+    }
+    if (held.readableBytes() > maxHeldBytes) {
+      channel.config().setAutoRead(false);
+    }
+  }
+
+  private ByteBuf takeHeld() {
+    var all = held;
+    held = Unpooled.EMPTY_BUFFER;
+    return all;
+  }
+
+  /** A new, empty set of messages for {@link #send}. */
+  BackendMessages messages() {
+    return new BackendMessages(channel.alloc());
+  }
+
+  void send(BackendMessages messages) {
+    var _ = channel.writeAndFlush(messages.buffer(), channel.voidPromise());
+  }
+
+  /** Answers a request for encryption. */
+  void refuseEncryption() {
+    var _ = channel.writeAndFlush(channel.alloc().buffer(1).writeByte('N'), channel.voidPromise());
+  }
+
+  /** Tells the client why and closes. */
+  void sendAndClose(ErrorMessage error) {
+    var _ =
+        channel
+            .writeAndFlush(messages().error(error).buffer())
+            .addListener(ChannelFutureListener.CLOSE);
+  }
+
+  /** Sends a backend's message on, unflushed; it stays the caller's. */
+  void pass(TypedMessage message) {
+    var content = message.content();
+    var frame = channel.alloc().buffer(1 + Integer.BYTES + content.readableBytes());
+    frame.writeByte(message.type()).writeInt(Integer.BYTES + content.readableBytes());
+    frame.writeBytes(content, content.readerIndex(), content.readableBytes());
+    var _ = channel.write(frame, channel.voidPromise());
+  }
+
+  /** Sends messages, unflushed. */
+  void write(BackendMessages messages) {
+    var _ = channel.write(messages.buffer(), channel.voidPromise());
+  }
+
+  void flush() {
+    channel.flush();
+  }
+
+  /** Closes once everything written is sent. */
+  void closeWhenSent() {
+    var _ = channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+  }
+
+  void close() {
+    var _ = channel.close();
+  }
+
+  /** Releases what is held. */
+  void discardHeld() {
+    takeHeld().release();
+  }
+}

@@ -1,0 +1,11 @@
+package io.vela.proxy.session;
+
+/** What a session is doing, for those who look from outside. */
+public enum Phase {
+  /** Not yet relaying. */
+  STARTING,
+  /** Something is in flight. */
+  ACTIVE,
+  /** Nothing is in flight. */
+  IDLE
+}

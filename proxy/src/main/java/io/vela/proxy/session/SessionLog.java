@@ -1,0 +1,90 @@
+package io.vela.proxy.session;
+
+import io.vela.config.value.BranchName;
+import io.vela.proxy.wire.ErrorFields;
+import io.vela.proxy.wire.ErrorMessage;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What the log says of one session: a line when it begins, one when it ends, one when it is
+ * refused. Connections that come and go without asking for anything are told at debug level only.
+ */
+final class SessionLog {
+  private static final Logger log = LoggerFactory.getLogger(SessionMachine.class);
+
+  private final long id;
+  private final String client;
+  private final long openedNanos = System.nanoTime();
+  private String branch = "-";
+  private String role = "-";
+  private boolean begun;
+
+  SessionLog(long id, String client) {
+    this.id = id;
+    this.client = client;
+  }
+
+  long id() {
+    return id;
+  }
+
+  void asked(SessionRequest request) {
+    branch = request.branch();
+    role = request.address().role();
+  }
+
+  void began(BranchName located) {
+    branch = located.value();
+    begun = true;
+    log.info("session began id={} branch={} role={} client={}", id, branch, role, client);
+  }
+
+  void refused(ErrorMessage error) {
+    log.info(
+        "session refused id={} branch={} role={} client={} sqlstate={} message=\"{}\"",
+        id,
+        branch,
+        role,
+        client,
+        error.state().code(),
+        error.message());
+  }
+
+  void stale(BranchName located, int attempt, String cause) {
+    log.info("instance gone id={} branch={} attempt={} cause=\"{}\"", id, located, attempt, cause);
+  }
+
+  /** Postgres itself refused the session; its client has been told. */
+  void refusedByPostgres(ErrorFields error) {
+    log.info(
+        "session refused by postgres id={} branch={} role={} client={} sqlstate={} message=\"{}\"",
+        id,
+        branch,
+        role,
+        client,
+        error.code(),
+        error.message());
+  }
+
+  void failed(Throwable cause) {
+    log.error("session failed id={} branch={} client={}", id, branch, client, cause);
+  }
+
+  void ended(Ending ending) {
+    var level =
+        begun || ending == Ending.TIMED_OUT
+            ? org.slf4j.event.Level.INFO
+            : org.slf4j.event.Level.DEBUG;
+    log.atLevel(level)
+        .log(
+            "session ended id={} branch={} role={} client={} outcome={} millis={}",
+            id,
+            branch,
+            role,
+            client,
+            ending.label(),
+            TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - openedNanos));
+  }
+}

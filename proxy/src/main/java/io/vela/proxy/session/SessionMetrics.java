@@ -1,0 +1,102 @@
+package io.vela.proxy.session;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.vela.proxy.relay.Direction;
+import io.vela.proxy.relay.RelayMeter;
+import io.vela.proxy.wire.SqlState;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+
+/** What sessions count. Safe for use from any thread. */
+public final class SessionMetrics implements RelayMeter {
+  private final MeterRegistry meters;
+  private final Map<Ending, Counter> endings = new EnumMap<>(Ending.class);
+  private final Map<SqlState, Counter> refusals = new EnumMap<>(SqlState.class);
+  private final Map<Direction, Counter> bytes = new EnumMap<>(Direction.class);
+  private final Counter requests;
+
+  /**
+   * Registers the meters.
+   *
+   * @param sessions whose states are shown as gauges
+   */
+  public SessionMetrics(MeterRegistry meters, Sessions sessions) {
+    this.meters = meters;
+    for (var phase : Phase.values()) {
+      Gauge.builder("vela.client.connections", sessions, all -> (double) all.count(phase))
+          .description("Client connections by what they are doing")
+          .tag("state", phase.name().toLowerCase(Locale.ROOT))
+          .register(meters);
+    }
+    Gauge.builder("vela.backend.connections", sessions, all -> (double) all.countBackends())
+        .description("Connections to instances")
+        .tag("state", "busy")
+        .register(meters);
+    for (var ending : Ending.values()) {
+      endings.put(
+          ending,
+          counter(
+              "vela.client.connections.total",
+              "Client connections that have ended, by how",
+              "outcome",
+              ending.label()));
+    }
+    for (var state : SqlState.values()) {
+      refusals.put(
+          state,
+          counter("vela.refusals", "Errors that Vela itself told", "sqlstate", state.code()));
+    }
+    for (var direction : Direction.values()) {
+      bytes.put(
+          direction,
+          counter(
+              "vela.relay.bytes",
+              "Bytes relayed between clients and instances",
+              "direction",
+              direction.name().toLowerCase(Locale.ROOT)));
+    }
+    requests =
+        Counter.builder("vela.requests")
+            .description("Query, Sync and FunctionCall messages relayed")
+            .register(meters);
+  }
+
+  private Counter counter(String name, String description, String tag, String value) {
+    return Counter.builder(name).description(description).tag(tag, value).register(meters);
+  }
+
+  @Override
+  public void relayed(Direction direction, long byteCount, long requestCount) {
+    count(bytes, direction, byteCount);
+    if (requestCount > 0) {
+      requests.increment((double) requestCount);
+    }
+  }
+
+  void ended(Ending ending) {
+    count(endings, ending, 1);
+  }
+
+  void refused(SqlState state) {
+    count(refusals, state, 1);
+  }
+
+  /**
+   * A password did not match.
+   *
+   * @param method the label of its {@link io.vela.proxy.auth.AuthMethod}
+   */
+  void authenticationFailed(String method) {
+    counter("vela.auth.failures", "Failed authentications", "method", method).increment();
+  }
+
+  private static <K extends Enum<K>> void count(Map<K, Counter> counters, K key, long by) {
+    var counter = counters.get(key);
+    if (counter != null) {
+      counter.increment((double) by);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package io.vela.proxy.session;
+
+import io.vela.proxy.relay.Direction;
+import io.vela.proxy.relay.RelayEnd;
+import io.vela.proxy.relay.RelayListener;
+import io.vela.proxy.relay.RelayMeter;
+import io.vela.proxy.relay.RelayPair;
+import io.vela.proxy.wire.ErrorMessage;
+import java.time.Duration;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A session's relay, and what it is told when one of its ends breaks. On the event loop only. */
+final class SessionRelay implements RelayListener {
+  private static final Logger log = LoggerFactory.getLogger(SessionRelay.class);
+
+  /** For the message under way when a session must end; after it both sides are cut. */
+  private static final Duration TERMINATION_PATIENCE = Duration.ofSeconds(5);
+
+  /** Between a backend's connection breaking and the agent's word on why. */
+  private static final Duration EXIT_PATIENCE = Duration.ofSeconds(1);
+
+  private final ClientLink client;
+  private final BackendLink backend;
+  private final Consumer<RelayEnd> ended;
+  private final RelayPair pair;
+
+  /**
+   * @param transactionStatus of the backend's first ReadyForQuery
+   * @param ended told when both sides are closed
+   */
+  SessionRelay(
+      ClientLink client,
+      BackendLink backend,
+      byte transactionStatus,
+      RelayMeter meter,
+      Consumer<RelayEnd> ended) {
+    this.client = client;
+    this.backend = backend;
+    this.ended = ended;
+    this.pair = new RelayPair(client.channel(), backend.channel(), transactionStatus, this, meter);
+  }
+
+  /** Lets bytes flow, those first that were read already. */
+  void begin() {
+    pair.start();
+    backend.startupComplete();
+    client.relayBegan();
+  }
+
+  /**
+   * Whether nothing is in flight. May be asked on any thread: then it is the truth of a moment ago.
+   */
+  boolean idle() {
+    return pair.idle();
+  }
+
+  /** Tells the client why at the next boundary between messages, and closes both sides. */
+  void terminate(ErrorMessage error) {
+    pair.terminate(error, TERMINATION_PATIENCE);
+  }
+
+  @Override
+  public void clientEnded() {
+    // The lease stays: the backend may still be at work.
+  }
+
+  @Override
+  public void backendEnded(boolean untold) {
+    if (untold) {
+      var _ =
+          backend
+              .exitWithin(EXIT_PATIENCE)
+              .whenCompleteAsync(
+                  (exit, _) ->
+                      terminate(exit.map(Refusal::instanceEnded).orElseGet(Refusal::backendLost)),
+                  client.channel().eventLoop());
+    }
+  }
+
+  @Override
+  public void framingBroken(Direction direction) {
+    log.debug("framing broken direction={}", direction);
+  }
+
+  @Override
+  public void closed(RelayEnd end) {
+    ended.accept(end);
+  }
+}

@@ -1,0 +1,46 @@
+package io.vela.proxy.session;
+
+import io.vela.proxy.wire.StartupPacket.StartupMessage;
+import io.vela.router.route.BranchAddress;
+import java.util.LinkedHashMap;
+
+/**
+ * What a client asked for.
+ *
+ * @param startup as it came
+ * @param address what it means
+ */
+record SessionRequest(StartupMessage startup, BranchAddress address) {
+  /** The user as the client gave it, a token's id included: what Postgres would quote to it. */
+  String user() {
+    return startup.user();
+  }
+
+  /** The branch for logs; a token may name one without the client saying which. */
+  String branch() {
+    return address.branch().map(Object::toString).orElse("-");
+  }
+
+  /** For {@code vela why}. */
+  String describe(String clientAddress) {
+    var application = address.parameters().getOrDefault("application_name", "");
+    return "role=%s database=%s client=%s%s"
+        .formatted(
+            address.role(),
+            address.database(),
+            clientAddress,
+            application.isEmpty() ? "" : " application=" + application);
+  }
+
+  /**
+   * The startup message for the backend: the role and database of the address, then everything else
+   * as it came.
+   */
+  StartupMessage forBackend() {
+    var parameters = new LinkedHashMap<String, String>();
+    parameters.put("user", address.role());
+    parameters.put("database", address.database());
+    parameters.putAll(address.parameters());
+    return new StartupMessage(startup.protocolVersion(), parameters);
+  }
+}

@@ -1,0 +1,65 @@
+package io.vela.proxy.session;
+
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** All sessions of this process. Safe for use from any thread. */
+public final class Sessions {
+  private final Set<SessionMachine> live = ConcurrentHashMap.newKeySet();
+  private final AtomicLong lastId = new AtomicLong();
+
+  long nextId() {
+    return lastId.incrementAndGet();
+  }
+
+  void add(SessionMachine session) {
+    live.add(session);
+  }
+
+  void remove(SessionMachine session) {
+    live.remove(session);
+    if (live.isEmpty()) {
+      synchronized (live) {
+        live.notifyAll();
+      }
+    }
+  }
+
+  /** Waits until there are none, but not for longer than the time. */
+  public void awaitNone(Duration time) throws InterruptedException {
+    var deadline = System.nanoTime() + time.toNanos();
+    synchronized (live) {
+      for (var left = time.toNanos();
+          left > 0 && !live.isEmpty();
+          left = deadline - System.nanoTime()) {
+        TimeUnit.NANOSECONDS.timedWait(live, left);
+      }
+    }
+  }
+
+  /** How many there are. */
+  public int size() {
+    return live.size();
+  }
+
+  long count(Phase phase) {
+    return live.stream().filter(session -> session.phase() == phase).count();
+  }
+
+  long countBackends() {
+    return live.stream().filter(SessionMachine::hasBackend).count();
+  }
+
+  /** Ends all of them, telling their clients that Vela stops. Returns at once. */
+  public void terminateAll() {
+    live.forEach(SessionMachine::terminate);
+  }
+
+  /** Cuts all of them off. Returns at once. */
+  public void cutAll() {
+    live.forEach(SessionMachine::cut);
+  }
+}

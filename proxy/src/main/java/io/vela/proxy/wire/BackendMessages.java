@@ -1,0 +1,154 @@
+package io.vela.proxy.wire;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import java.util.List;
+
+/**
+ * Writes what a server sends, one message after another into one buffer (section 54.7). Whoever
+ * takes {@link #buffer()} owns it.
+ */
+public final class BackendMessages {
+  private static final int AUTHENTICATION_OK = 0;
+  private static final int AUTHENTICATION_CLEARTEXT_PASSWORD = 3;
+  private static final int AUTHENTICATION_MD5_PASSWORD = 5;
+  private static final int AUTHENTICATION_SASL = 10;
+  private static final int AUTHENTICATION_SASL_CONTINUE = 11;
+  private static final int AUTHENTICATION_SASL_FINAL = 12;
+
+  private final ByteBuf out;
+  private final MessageWriter writer;
+
+  /** Writes into a new buffer. */
+  public BackendMessages(ByteBufAllocator allocator) {
+    out = allocator.buffer();
+    writer = new MessageWriter(out);
+  }
+
+  /** All that has been written; belongs to the caller. */
+  public ByteBuf buffer() {
+    return out;
+  }
+
+  /** The client is who it says. */
+  public BackendMessages authenticationOk() {
+    return authentication(AUTHENTICATION_OK, new byte[0]);
+  }
+
+  /** Asks for the password as it is. */
+  public BackendMessages authenticationCleartextPassword() {
+    return authentication(AUTHENTICATION_CLEARTEXT_PASSWORD, new byte[0]);
+  }
+
+  /**
+   * Asks for the password as MD5.
+   *
+   * @param salt four bytes
+   */
+  public BackendMessages authenticationMd5Password(byte[] salt) {
+    if (salt.length != 4) {
+      throw new IllegalArgumentException("an MD5 salt has 4 bytes, not " + salt.length);
+    }
+    return authentication(AUTHENTICATION_MD5_PASSWORD, salt);
+  }
+
+  /** Offers SASL mechanisms, the preferred first. */
+  public BackendMessages authenticationSasl(List<String> mechanisms) {
+    writer.begin(BackendType.AUTHENTICATION).writeInt(AUTHENTICATION_SASL);
+    mechanisms.forEach(writer::writeString);
+    return end(writer.writeByte(0));
+  }
+
+  /** The server-first-message of SCRAM (RFC 5802). */
+  public BackendMessages authenticationSaslContinue(String serverFirst) {
+    return authentication(AUTHENTICATION_SASL_CONTINUE, serverFirst.getBytes(UTF_8));
+  }
+
+  /** The server-final-message of SCRAM (RFC 5802). */
+  public BackendMessages authenticationSaslFinal(String serverFinal) {
+    return authentication(AUTHENTICATION_SASL_FINAL, serverFinal.getBytes(UTF_8));
+  }
+
+  /** An ErrorResponse. */
+  public BackendMessages error(ErrorMessage error) {
+    return report(BackendType.ERROR_RESPONSE, error.severity().name(), error);
+  }
+
+  /**
+   * A NoticeResponse.
+   *
+   * @param severity WARNING, NOTICE, DEBUG, INFO or LOG
+   * @param notice its severity is not used
+   */
+  public BackendMessages notice(String severity, ErrorMessage notice) {
+    return report(BackendType.NOTICE_RESPONSE, severity, notice);
+  }
+
+  /** The value of a run-time parameter. */
+  public BackendMessages parameterStatus(String name, String value) {
+    return end(writer.begin(BackendType.PARAMETER_STATUS).writeString(name).writeString(value));
+  }
+
+  /** The key with which the client may cancel. */
+  public BackendMessages backendKeyData(CancelKey key) {
+    return end(writer.begin(BackendType.BACKEND_KEY_DATA).writeKey(key));
+  }
+
+  /**
+   * The server waits for the next query.
+   *
+   * @param status {@code I} idle, {@code T} in a transaction, {@code E} in a failed one
+   */
+  public BackendMessages readyForQuery(byte status) {
+    return end(writer.begin(BackendType.READY_FOR_QUERY).writeByte(status));
+  }
+
+  /**
+   * The version that is spoken instead of a newer one, and what was not understood. Goes before any
+   * Authentication message.
+   *
+   * @param protocolVersion the version, major in the upper 16 bits: that is what Postgres sends and
+   *     libpq expects, while section 54.7 speaks of the minor version only
+   * @param unknownOptions names of {@code _pq_.} parameters
+   */
+  public BackendMessages negotiateProtocolVersion(
+      int protocolVersion, List<String> unknownOptions) {
+    writer
+        .begin(BackendType.NEGOTIATE_PROTOCOL_VERSION)
+        .writeInt(protocolVersion)
+        .writeInt(unknownOptions.size());
+    unknownOptions.forEach(writer::writeString);
+    return end(writer);
+  }
+
+  private BackendMessages authentication(int code, byte[] data) {
+    return end(writer.begin(BackendType.AUTHENTICATION).writeInt(code).writeBytes(data));
+  }
+
+  private BackendMessages report(byte type, String severity, ErrorMessage message) {
+    writer.begin(type);
+    field('S', severity);
+    field('V', severity);
+    field('C', message.state().code());
+    field('M', message.message());
+    if (!message.detail().isEmpty()) {
+      field('D', message.detail());
+    }
+    if (!message.hint().isEmpty()) {
+      field('H', message.hint());
+    }
+    return end(writer.writeByte(0));
+  }
+
+  private void field(char type, String value) {
+    // The text may quote what a client sent; a zero in it must not end the field early.
+    writer.writeByte(type).writeString(value.replace('\0', '\uFFFD'));
+  }
+
+  private BackendMessages end(MessageWriter message) {
+    message.end();
+    return this;
+  }
+}

@@ -1,0 +1,4 @@
+package io.vela.proxy.wire;
+
+/** What {@link MessageDecoder} hands on. */
+public sealed interface HandshakeMessage permits TypedMessage, Malformed {}
