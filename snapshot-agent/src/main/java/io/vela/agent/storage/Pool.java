@@ -57,11 +57,14 @@ public final class Pool {
     this.opened = opened;
   }
 
-  /** Makes the pool's own folders, which the service user may pass through but not list. */
+  /**
+   * Makes the pool's own folders, which the service user may pass through but not list. The pool's
+   * root keeps its mode: it may be a folder of other uses too.
+   */
   static void prepare(Path root) throws IOException {
-    for (var folder : List.of(root, root.resolve(SNAPSHOTS), root.resolve(CLONES), staging(root))) {
-      Files.createDirectories(folder);
-      Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx--x--x"));
+    for (var kind : List.of(root.resolve(SNAPSHOTS), root.resolve(CLONES), staging(root))) {
+      Files.createDirectories(kind);
+      Files.setPosixFilePermissions(kind, PosixFilePermissions.fromString("rwx--x--x"));
     }
   }
 

@@ -14,6 +14,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -27,6 +28,9 @@ public final class BtrfsDriver implements StorageDriver {
   /** Total, exclusive and shared bytes, then the folder. */
   private static final Pattern USAGE =
       Pattern.compile("\\s*(\\d+)\\s+(\\d+)\\s+(?:\\d+|-)\\s+(/.*)");
+
+  /** How often usage is measured at most: btrfs gives up on the first file that vanishes. */
+  private static final int MEASUREMENTS = 10;
 
   @Override
   public String name() {
@@ -145,21 +149,30 @@ public final class BtrfsDriver implements StorageDriver {
 
   @Override
   public Usage usage(Path volume) throws CloneException {
-    var lines = new ArrayList<String>();
-    StorageCommand.measure(
-        List.of("btrfs", "filesystem", "du", "--summarize", "--raw", volume.toString()),
-        lines::add);
-    return parse(volume, lines);
-  }
-
-  static Usage parse(Path volume, List<String> lines) throws CloneException {
-    for (var line : lines) {
-      var match = USAGE.matcher(line);
-      if (match.matches() && match.group(3).equals(volume.toString())) {
-        return new Usage(Long.parseLong(match.group(1)), Long.parseLong(match.group(2)));
+    FileTree.require(volume);
+    for (int left = MEASUREMENTS; ; left--) {
+      var lines = new ArrayList<String>();
+      StorageCommand.measure(
+          List.of("btrfs", "filesystem", "du", "--summarize", "--raw", volume.toString()),
+          lines::add);
+      var usage = parse(volume, lines);
+      if (usage.isPresent()) {
+        return usage.get();
+      }
+      if (left == 1) {
+        throw new CloneException(
+            new StorageFailed(
+                volume + " could not be measured: its files come and go",
+                String.join("\n", lines)));
       }
     }
-    throw FileTree.failed(
-        "btrfs said nothing about " + volume, new IllegalStateException(String.join("; ", lines)));
+  }
+
+  private static Optional<Usage> parse(Path volume, List<String> lines) {
+    return lines.stream()
+        .map(USAGE::matcher)
+        .filter(match -> match.matches() && match.group(3).equals(volume.toString()))
+        .map(match -> new Usage(Long.parseLong(match.group(1)), Long.parseLong(match.group(2))))
+        .findFirst();
   }
 }

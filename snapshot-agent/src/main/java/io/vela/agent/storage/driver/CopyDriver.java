@@ -55,10 +55,11 @@ public final class CopyDriver implements StorageDriver {
 
   @Override
   public Usage usage(Path volume) throws CloneException {
-    var last = new ArrayList<String>();
+    FileTree.require(volume);
+    var lines = new ArrayList<String>();
     StorageCommand.measure(
-        List.of("du", "--summarize", "--block-size=1", "--", volume.toString()), last::add);
-    return parse(volume, last);
+        List.of("du", "--summarize", "--block-size=1", "--", volume.toString()), lines::add);
+    return parse(volume, lines);
   }
 
   /** {@code du} prints the bytes, a tab and the folder; other lines are about vanished files. */

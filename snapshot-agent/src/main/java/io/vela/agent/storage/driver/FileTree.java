@@ -23,6 +23,13 @@ final class FileTree {
     return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
   }
 
+  /** Fails when there is no such volume. */
+  static void require(Path volume) throws CloneException {
+    if (!exists(volume)) {
+      throw new CloneException(new StorageFailed(volume + " is not there", ""));
+    }
+  }
+
   /** A volume's name while it is being made or removed; nothing of that name counts as a volume. */
   static Path partial(Path volume) {
     return volume.resolveSibling(volume.getFileName() + ".partial");

@@ -68,6 +68,7 @@ public final class ReflinkDriver implements StorageDriver {
 
   @Override
   public Usage usage(Path volume) throws CloneException {
+    FileTree.require(volume);
     var tally = new ExtentTally();
     StorageCommand.measure(
         List.of(

@@ -21,6 +21,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
@@ -278,6 +280,50 @@ class StorageDriverContractTest {
       assertThat(fresh.exclusiveBytes()).isEqualTo(fresh.totalBytes());
       assertThat(written.exclusiveBytes()).isEqualTo(written.totalBytes());
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource("drivers")
+  void usageIsToldWhileFilesComeAndGo(StorageDriver driver) throws Exception {
+    var pool = home(driver);
+    snapshotOf(driver, pool, MIB);
+    var clone = pool.resolve("clone");
+    driver.clone(pool.resolve("snapshot"), clone);
+    var stop = new AtomicBoolean();
+    var churn = new CompletableFuture<Void>();
+    Thread.ofPlatform()
+        .start(
+            () -> {
+              try {
+                while (!stop.get()) {
+                  for (int i = 0; i < 10; i++) {
+                    Files.writeString(clone.resolve("temporary" + i), "x");
+                  }
+                  for (int i = 0; i < 10; i++) {
+                    Files.delete(clone.resolve("temporary" + i));
+                  }
+                }
+                churn.complete(null);
+              } catch (IOException e) {
+                churn.completeExceptionally(e);
+              }
+            });
+    try {
+      for (int i = 0; i < 20; i++) {
+        assertThat(driver.usage(clone).totalBytes()).isBetween((long) MIB, 2L * MIB);
+      }
+    } finally {
+      stop.set(true);
+      churn.join();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("drivers")
+  void whatIsNotThereHasNoUsage(StorageDriver driver) throws Exception {
+    var pool = home(driver);
+
+    assertFails(() -> driver.usage(pool.resolve("never-there")));
   }
 
   @ParameterizedTest
