@@ -30,7 +30,7 @@ record Problem(ProblemType type, String detail, String hint) {
           case RouteFailure.Malformed _, RouteFailure.Conflicting _ -> ProblemType.MALFORMED;
           case RouteFailure.BadToken _ -> ProblemType.BAD_TOKEN;
           case RouteFailure.NotGranted _, RouteFailure.Forbidden _ -> ProblemType.FORBIDDEN;
-          case RouteFailure.InUse _ -> ProblemType.IN_USE;
+          case RouteFailure.InUse _, RouteFailure.SuspendedByHand _ -> ProblemType.IN_USE;
           case RouteFailure.BranchDeleted _ -> ProblemType.BRANCH_DELETED;
           case RouteFailure.WakeTimedOut _ -> ProblemType.TIMED_OUT;
           case RouteFailure.AgentFailed agent -> type(agent.cause());

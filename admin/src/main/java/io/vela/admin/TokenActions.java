@@ -71,35 +71,40 @@ final class TokenActions {
   private record Defaults(String role, String database) {}
 
   private Defaults defaults(BranchName name) throws RouteException, InterruptedException {
+    var view = view(name);
+    return new Defaults(view.defaultRole(), view.defaultDatabase());
+  }
+
+  private Router.BranchView view(BranchName name) throws RouteException, InterruptedException {
     try {
-      var view = router.branch(name);
-      return new Defaults(view.defaultRole(), view.defaultDatabase());
+      return router.branch(name);
     } catch (RouteException e) {
-      if (!(e.failure() instanceof RouteFailure.NoSuchBranch)) {
-        throw e;
+      if (e.failure() instanceof RouteFailure.NoSuchBranch) {
+        return create(name);
       }
-      return defaultsOfBaseline(name, e);
+      throw e;
     }
   }
 
-  // A branch that a connection may create is as good as there: the URL's first use creates it.
-  private Defaults defaultsOfBaseline(BranchName name, RouteException absent)
-      throws RouteException, InterruptedException {
+  // What a connection may create is created here too: a token belongs to a branch that is there.
+  private Router.BranchView create(BranchName name) throws RouteException, InterruptedException {
     var address =
         new BranchAddress("postgres", "postgres", Optional.of(name), Optional.empty(), Map.of());
     try {
-      var target = router.locate(address).toCompletableFuture().get();
-      for (var baseline : router.baselines()) {
-        if (target.createFrom().filter(baseline.name()::equals).isPresent()) {
-          return new Defaults(baseline.defaultRole(), baseline.defaultDatabase());
-        }
-      }
-      throw absent;
+      var from = router.locate(address).toCompletableFuture().get().createFrom();
+      return from.isEmpty()
+          ? router.branch(name)
+          : router.createBranch(name, from.get(), Router.BranchSettings.POLICY);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof RouteException failure) {
         throw failure;
       }
       throw new IllegalStateException("locating branch " + name + " failed", e.getCause());
+    } catch (RouteException e) {
+      if (e.failure() instanceof RouteFailure.AlreadyExists) {
+        return router.branch(name);
+      }
+      throw e;
     }
   }
 

@@ -33,6 +33,10 @@ public final class Vela {
   private Vela() {}
 
   public static void main(String[] args) {
+    // Vert.x's JSON makes a logger; without this it would start logback for a line of output.
+    System.setProperty(
+        "vertx.logger-delegate-factory-class-name",
+        "io.vertx.core.logging.JULLogDelegateFactory");
     System.exit(run(args, Terminal.ofProcess()));
   }
 
@@ -52,7 +56,7 @@ public final class Vela {
         || args[0].equals("generate-completion")) {
       ServiceLoader.load(Subcommand.class).forEach(command::addSubcommand);
     }
-    addHelp(command);
+    addVersion(command);
     if (args.length == 0) {
       command.usage(terminal.err());
       return ExitCode.USAGE;
@@ -65,12 +69,10 @@ public final class Vela {
         .execute(args);
   }
 
-  private static void addHelp(CommandLine command) {
+  private static void addVersion(CommandLine command) {
     for (var subcommand : command.getSubcommands().values()) {
-      if (!subcommand.getCommandSpec().mixinStandardHelpOptions()) {
-        subcommand.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
-      }
-      addHelp(subcommand);
+      subcommand.getCommandSpec().versionProvider(new Version());
+      addVersion(subcommand);
     }
   }
 

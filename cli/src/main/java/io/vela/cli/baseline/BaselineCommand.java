@@ -18,8 +18,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code vela baseline}. */
-@Command(
-    name = "baseline",
+@Command(name = "baseline", mixinStandardHelpOptions = true,
     description = "List baselines and import them.",
     synopsisSubcommandLabel = "COMMAND")
 public final class BaselineCommand {
@@ -29,7 +28,7 @@ public final class BaselineCommand {
     this.terminal = terminal;
   }
 
-  @Command(name = "list", description = "List all baselines.")
+  @Command(name = "list", mixinStandardHelpOptions = true, description = "List all baselines.")
   int list(@Mixin ServerOptions server) throws CliException {
     var answer = server.connect(terminal).get("/v1/baselines");
     if (server.json()) {
@@ -53,8 +52,7 @@ public final class BaselineCommand {
     return 0;
   }
 
-  @Command(
-      name = "import",
+  @Command(name = "import", mixinStandardHelpOptions = true,
       description = {
         "Import data as a new baseline, or as the newer snapshot of an existing one.",
         "A password comes from the URL, PGPASSWORD or ~/.pgpass. Ctrl-C cancels."

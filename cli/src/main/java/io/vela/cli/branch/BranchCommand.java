@@ -20,8 +20,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.TypeConversionException;
 
 /** {@code vela branch}. */
-@Command(
-    name = "branch",
+@Command(name = "branch", mixinStandardHelpOptions = true,
     description = "List branches, make, wake and delete them.",
     synopsisSubcommandLabel = "COMMAND")
 public final class BranchCommand {
@@ -31,7 +30,7 @@ public final class BranchCommand {
     this.terminal = terminal;
   }
 
-  @Command(name = "list", description = "List all branches.")
+  @Command(name = "list", mixinStandardHelpOptions = true, description = "List all branches.")
   int list(@Mixin ServerOptions server) throws CliException {
     var answer = server.connect(terminal).get("/v1/branches");
     if (server.json()) {
@@ -55,7 +54,7 @@ public final class BranchCommand {
     return 0;
   }
 
-  @Command(name = "show", description = "Show a branch and what it takes in the pool.")
+  @Command(name = "show", mixinStandardHelpOptions = true, description = "Show a branch and what it takes in the pool.")
   int show(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name)
@@ -77,7 +76,7 @@ public final class BranchCommand {
     return 0;
   }
 
-  @Command(name = "create", description = "Create a branch, asleep.")
+  @Command(name = "create", mixinStandardHelpOptions = true, description = "Create a branch, asleep.")
   int create(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,
@@ -101,7 +100,7 @@ public final class BranchCommand {
     return tell(server, "created", server.connect(terminal).post(path(name), body));
   }
 
-  @Command(name = "suspend", description = "Put a branch to sleep.")
+  @Command(name = "suspend", mixinStandardHelpOptions = true, description = "Put a branch to sleep.")
   int suspend(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,
@@ -111,7 +110,7 @@ public final class BranchCommand {
     return tell(server, "suspended", answer);
   }
 
-  @Command(name = "resume", description = "Wake a branch.")
+  @Command(name = "resume", mixinStandardHelpOptions = true, description = "Wake a branch.")
   int resume(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name)
@@ -119,7 +118,7 @@ public final class BranchCommand {
     return tell(server, "resumed", server.connect(terminal).post(path(name) + "/resume"));
   }
 
-  @Command(name = "delete", description = "Delete a branch with its data and tokens.")
+  @Command(name = "delete", mixinStandardHelpOptions = true, description = "Delete a branch with its data and tokens.")
   int delete(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,

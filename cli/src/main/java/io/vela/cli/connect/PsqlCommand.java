@@ -20,7 +20,7 @@ import picocli.CommandLine.Parameters;
  * {@code vela psql}: this process becomes psql. The password goes by the environment, which only
  * the same user can read, and not by the arguments, which everybody can.
  */
-@Command(name = "psql", description = "Open psql on a branch.")
+@Command(name = "psql", mixinStandardHelpOptions = true, description = "Open psql on a branch.")
 public final class PsqlCommand implements Callable<Integer> {
   private static final String TOKEN_LIFETIME = "1d";
 

@@ -10,6 +10,9 @@ final class ServerLog {
   private ServerLog() {}
 
   static void writeTo(Path data) {
+    System.setProperty(
+        "vertx.logger-delegate-factory-class-name",
+        "io.vertx.core.logging.SLF4JLogDelegateFactory");
     System.setProperty("vela.log", data.resolve("vela").toString());
     System.setProperty("logback.configurationFile", "io/vela/cli/up/logback.xml");
   }
