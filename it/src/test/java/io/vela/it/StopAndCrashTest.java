@@ -192,17 +192,16 @@ final class StopAndCrashTest {
 
   @Test
   void killedWhileDeletingItFinishesTheDeletion() throws Exception {
-    long postmaster;
-    try (var vela = Vela.start(scratch.data())) {
+    var slow = slowPrograms("rm", "btrfs");
+    try (var vela = Vela.start(Map.of("PATH", slow), scratch.data())) {
       write(vela, "one", "a");
-      postmaster = postmaster();
-      signal("STOP", postmaster);
+      switchOn();
       var delete = vela.startCli("branch", "delete", "one", "--force");
       awaitState(vela, "one", "deleting");
       vela.kill();
       Run.await(delete);
     }
-    signal("CONT", postmaster);
+    switchOff();
     try (var vela = Vela.start(scratch.data())) {
       await().atMost(Duration.ofSeconds(30)).until(() -> vela.state("one").equals("absent"));
       await().atMost(Duration.ofSeconds(30)).until(() -> clones() == 0);

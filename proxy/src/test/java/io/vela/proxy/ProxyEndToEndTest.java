@@ -3,6 +3,7 @@ package io.vela.proxy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -13,7 +14,10 @@ import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
+import io.vela.proxy.net.Transport;
+import io.vela.proxy.net.TransportException;
 import io.vela.router.RouteFailure;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -27,6 +31,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.PGConnection;
 import org.postgresql.util.PSQLException;
 
 /** pgjdbc through the proxy to a real Postgres. */
@@ -57,7 +64,7 @@ class ProxyEndToEndTest {
     for (var role : List.of("app", "idle_role", "old")) {
       router.roles.put(role, postgres.role(role));
     }
-    server = start("auto");
+    server = start("auto", meters);
   }
 
   @AfterEach
@@ -68,13 +75,13 @@ class ProxyEndToEndTest {
     }
   }
 
-  private ProxyServer start(String transport) throws Exception {
+  private ProxyServer start(String transport, MeterRegistry registry) throws Exception {
     return ProxyServer.start(
         List.of(new ListenerConfig(new HostPort("127.0.0.1", 0), Optional.empty())),
         LimitsConfig.DEFAULT,
         transport,
         router,
-        meters);
+        registry);
   }
 
   private Connection connect(String user, String password, String... properties)
@@ -141,7 +148,67 @@ class ProxyEndToEndTest {
     assertThat(count("vela.relay.bytes", "direction", "to_client")).isPositive();
     assertThat(meters.get("vela.requests").counter().count()).isPositive();
     assertThat(router.labels.getFirst().description())
-        .contains("role=app", "database=app", "client=127.0.0.1:", "application=PostgreSQL JDBC");
+        .contains("role=app", "database=app", "client=127.0.0.1:");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"nio", "epoll", "io_uring"})
+  void everyTransportServesAndCarriesBulk(String transport) throws Exception {
+    stopProxy();
+    try {
+      Transport.named(transport);
+    } catch (TransportException e) {
+      assumeTrue(transport.equals("io_uring"), e.getMessage());
+      assumeTrue(false, e.getMessage());
+    }
+    server = start(transport, new SimpleMeterRegistry());
+    try (var connection = connect("app", "right")) {
+      assertThat(one(connection, "select sum(length(repeat('x', 1000))) from generate_series(1, 20000)"))
+          .isEqualTo("20000000");
+      assertThat(one(connection, "select length(repeat('x', 20000000))")).isEqualTo("20000000");
+      assertThat(one(connection, "select repeat('x', 20000000)")).hasSize(20_000_000);
+    }
+    assertRefused(() -> connect("app", "wrong"), "28P01", "password authentication failed");
+  }
+
+  @Test
+  void aHundredMegabytesAreCopiedBothWays() throws Exception {
+    var total = 100L << 20;
+    try (var connection = connect("app", "right");
+        var statement = connection.createStatement()) {
+      statement.execute("create temp table bulk (line text)");
+      var copy = connection.unwrap(PGConnection.class).getCopyAPI();
+      var in = copy.copyIn("copy bulk from stdin");
+      var line = ("y".repeat(1023) + "\n").getBytes(StandardCharsets.UTF_8);
+      for (var sent = 0L; sent < total; sent += line.length) {
+        in.writeToCopy(line, 0, line.length);
+      }
+      assertThat(in.endCopy()).isEqualTo(total / line.length);
+      var out = copy.copyOut("copy bulk to stdout");
+      var received = 0L;
+      for (var row = out.readFromCopy(); row != null; row = out.readFromCopy()) {
+        received += row.length;
+      }
+      assertThat(received).isEqualTo(total);
+      assertThat(count("vela.relay.bytes", "direction", "to_backend")).isGreaterThan(total);
+      assertThat(count("vela.relay.bytes", "direction", "to_client")).isGreaterThan(total);
+    }
+  }
+
+  @Test
+  void tenThousandStatementsGoInOnePipeline() throws Exception {
+    try (var connection = connect("app", "right");
+        var statement = connection.createStatement()) {
+      statement.execute("create temp table counted (n int)");
+      try (var insert = connection.prepareStatement("insert into counted values (?)")) {
+        for (var n = 0; n < 10_000; n++) {
+          insert.setInt(1, n);
+          insert.addBatch();
+        }
+        assertThat(insert.executeBatch()).hasSize(10_000);
+      }
+      assertThat(one(connection, "select sum(n) from counted")).isEqualTo("49995000");
+    }
   }
 
   @Test

@@ -8,7 +8,6 @@ import io.vela.agent.InstanceExit;
 import io.vela.proxy.backend.BackendConnector;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.wire.CancelKey;
-import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.FrontendMessages;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
@@ -33,7 +32,6 @@ final class BackendLink {
   private final BackendHandler handler;
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
   private boolean spoke;
-  private Optional<ErrorFields> toldError = Optional.empty();
   private boolean released;
 
   /** Connects; tells the session what comes of it. */
@@ -97,15 +95,6 @@ final class BackendLink {
 
   void noteSpoke() {
     spoke = true;
-  }
-
-  /** The error that the instance has told the client of; it closes after it. */
-  Optional<ErrorFields> toldError() {
-    return toldError;
-  }
-
-  void noteToldError(ErrorFields error) {
-    toldError = Optional.of(error);
   }
 
   /** Makes the key that the client gets instead of the backend's. */

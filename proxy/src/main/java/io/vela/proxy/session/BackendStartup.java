@@ -26,6 +26,8 @@ final class BackendStartup {
     READY,
     /** Postgres is starting or stopping; the client was told nothing. */
     RETRY,
+    /** Postgres refuses the session and will close; the client was told nothing. */
+    REFUSED,
     /** Postgres wants a password of its proxy; the client was told nothing. */
     NOT_TRUSTED
   }
@@ -54,11 +56,7 @@ final class BackendStartup {
         yield Next.GO_ON;
       }
       case BackendType.ERROR_RESPONSE -> {
-        if (first && isNotAccepting(message)) {
-          yield Next.RETRY;
-        }
-        pass(backend, message, client);
-        yield Next.GO_ON;
+        yield first && isNotAccepting(message) ? Next.RETRY : Next.REFUSED;
       }
       case BackendType.READY_FOR_QUERY -> {
         if (message.content().readableBytes() != 1) {
@@ -74,13 +72,8 @@ final class BackendStartup {
     };
   }
 
-  /** Sends a message on to the client, unflushed. */
-  static void pass(BackendLink backend, TypedMessage message, ClientLink client)
-      throws ProtocolViolation {
+  private static void pass(BackendLink backend, TypedMessage message, ClientLink client) {
     backend.noteSpoke();
-    if (message.type() == BackendType.ERROR_RESPONSE) {
-      backend.noteToldError(ErrorFields.parse(message.content().duplicate()));
-    }
     client.pass(message);
   }
 

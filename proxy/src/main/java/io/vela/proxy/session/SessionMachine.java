@@ -15,6 +15,7 @@ import io.vela.proxy.session.SessionState.Locating;
 import io.vela.proxy.session.SessionState.Open;
 import io.vela.proxy.session.SessionState.Relaying;
 import io.vela.proxy.session.SessionState.Waking;
+import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.SqlState;
@@ -341,10 +342,6 @@ final class SessionMachine implements BackendEvents {
     }
     if (!backend.spoke()) {
       stale(connecting, "the connection was closed");
-    } else if (backend.toldError().isPresent()) {
-      log.refusedByPostgres(backend.toldError().get());
-      end(connecting, Ending.ENDED_BY_POSTGRES);
-      client.closeWhenSent();
     } else {
       onEventLoop(
           backend.exitWithin(EXIT_PATIENCE),
@@ -393,9 +390,10 @@ final class SessionMachine implements BackendEvents {
             stale(connecting, "Postgres is not accepting connections");
             backend.close();
           } else {
-            BackendStartup.pass(backend, message, client);
+            refusedByPostgres(connecting, message);
           }
         }
+        case BackendStartup.Next.REFUSED -> refusedByPostgres(connecting, message);
         case BackendStartup.Next.NOT_TRUSTED ->
             refuse(Refusal.instanceAsksForPassword(), Ending.REFUSED);
         case BackendStartup.Next.READY ->
@@ -404,6 +402,14 @@ final class SessionMachine implements BackendEvents {
     } catch (ProtocolViolation e) {
       failed(e);
     }
+  }
+
+  private void refusedByPostgres(Connecting connecting, TypedMessage error)
+      throws ProtocolViolation {
+    log.refusedByPostgres(ErrorFields.parse(error.content().duplicate()));
+    client.pass(error);
+    end(connecting, Ending.ENDED_BY_POSTGRES);
+    client.closeWhenSent();
   }
 
   private void relay(Connecting connecting, byte transactionStatus) {
