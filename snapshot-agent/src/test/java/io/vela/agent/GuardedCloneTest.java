@@ -156,7 +156,12 @@ class GuardedCloneTest {
 
   @Test
   void dataThatCameWithoutAConfigurationGetsTheSourcesSettings() throws Exception {
-    var data = sandbox.cluster(MAJOR, "production", "max_connections = 77", "work_mem = '5MB'");
+    var data = sandbox.cluster(
+            MAJOR,
+            "production",
+            "max_connections = 77",
+            "work_mem = '5MB'",
+            "log_line_prefix = 'it''s \\\\ '");
     var configuration = sandbox.folder("etc").resolve("postgresql.conf");
     Files.move(data.resolve("postgresql.conf"), configuration);
     Files.write(
@@ -169,6 +174,7 @@ class GuardedCloneTest {
     var id = fixture.started(fixture.snapshot(physical(production)));
 
     assertThat(fixture.sql(id, "SHOW max_connections")).containsExactly("77");
+    assertThat(fixture.sql(id, "SHOW log_line_prefix")).containsExactly("it's \\ ");
     assertThat(fixture.sql(id, "SHOW work_mem")).containsExactly("5MB");
     assertThat(fixture.sql(id, "SHOW data_directory")).containsExactly(fixture.data(id).toString());
   }

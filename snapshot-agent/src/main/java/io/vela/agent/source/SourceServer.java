@@ -26,10 +26,13 @@ record SourceServer(int major, List<String> tablespaces, List<String> configurat
       "SELECT spcname FROM pg_catalog.pg_tablespace"
           + " WHERE spcname NOT IN ('pg_default', 'pg_global') ORDER BY 1";
 
-  /** Those of {@code postgresql.auto.conf} are copied with the data. */
+  /**
+   * Quoted as that file wants it (Postgres documentation, section 19.1.2). Those of {@code
+   * postgresql.auto.conf} are copied with the data.
+   */
   private static final String CONFIGURATION =
       """
-      SELECT name || ' = ' || quote_literal(setting)
+      SELECT name || ' = ''' || replace(replace(setting, '\\', '\\\\'), '''', '''''') || ''''
         FROM pg_catalog.pg_settings
        WHERE source = 'configuration file'
          AND coalesce(sourcefile, '') NOT LIKE '%postgresql.auto.conf'
