@@ -13,11 +13,20 @@ import io.vela.proxy.wire.StartupPacket.StartupMessage;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class MessagesTest {
   private final BackendMessages backend = new BackendMessages(UnpooledByteBufAllocator.DEFAULT);
   private final FrontendMessages frontend = new FrontendMessages(UnpooledByteBufAllocator.DEFAULT);
+
+  @AfterEach
+  void releaseWhatNobodyTook() {
+    Stream.of(backend.buffer(), frontend.buffer())
+        .filter(buffer -> buffer.refCnt() > 0)
+        .forEach(ByteBuf::release);
+  }
 
   @Test
   void whatAServerSendsIsAsTheProtocolHasIt() {
@@ -143,7 +152,6 @@ class MessagesTest {
   @Test
   void aStringThatWouldForgeAMessageIsNotWritten() {
     assertThatThrownBy(() -> frontend.query("a\0Qb")).isInstanceOf(IllegalArgumentException.class);
-    frontend.buffer().release();
   }
 
   @Test
