@@ -201,8 +201,7 @@ class HostileClientTest {
       client.sendInts(16, 1234 << 16 | 5678, 4711, 815);
       assertThat(client.readByte()).isEqualTo(-1);
     }
-    assertThat(
-            meters.get("vela.cancel.requests").tag("outcome", "unknown").counter().count())
+    assertThat(meters.get("vela.cancel.requests").tag("outcome", "unknown").counter().count())
         .isEqualTo(1);
   }
 

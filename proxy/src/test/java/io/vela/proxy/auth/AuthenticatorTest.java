@@ -21,11 +21,11 @@ import org.junit.jupiter.api.Test;
 
 class AuthenticatorTest {
   private static final Instant NOW = Instant.parse("2026-11-22T12:00:00Z");
-  private static final Secret MD5 = new Secret("md5" + md5("rightapp".getBytes(StandardCharsets.UTF_8)));
+  private static final Secret MD5 =
+      new Secret("md5" + md5("rightapp".getBytes(StandardCharsets.UTF_8)));
 
   private final Authenticator authenticator =
-      new Authenticator(
-          new Secret("installation"), InstantSource.fixed(NOW), new SecureRandom());
+      new Authenticator(new Secret("installation"), InstantSource.fixed(NOW), new SecureRandom());
 
   private static String md5(byte[] bytes) {
     try {
@@ -84,9 +84,7 @@ class AuthenticatorTest {
         .isEqualTo("token");
     var bearer = new PresentedToken.AsBearer(new TokenId("k3f9x2"), new Secret("secret"));
     assertThat(
-            authenticator
-                .methodFor("app", address(Optional.of(bearer)), Optional.empty())
-                .begin())
+            authenticator.methodFor("app", address(Optional.of(bearer)), Optional.empty()).begin())
         .isEqualTo(new AuthStep.Matched(Optional.empty()));
   }
 }

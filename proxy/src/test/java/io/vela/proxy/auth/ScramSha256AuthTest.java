@@ -109,8 +109,7 @@ class ScramSha256AuthTest {
     var secret = new Secret("installation");
     var mock = ScramVerifier.mock("nobody", secret);
     assertThat(ScramVerifier.mock("nobody", secret).saltBase64()).isEqualTo(mock.saltBase64());
-    assertThat(ScramVerifier.mock("somebody", secret).saltBase64())
-        .isNotEqualTo(mock.saltBase64());
+    assertThat(ScramVerifier.mock("somebody", secret).saltBase64()).isNotEqualTo(mock.saltBase64());
     assertThat(Base64.getDecoder().decode(mock.saltBase64())).hasSize(16);
     assertThat(exchange(new ScramSha256Auth("scram-sha-256", mock, "server"), "any"))
         .isEqualTo(new AuthStep.Mismatch());

@@ -21,8 +21,9 @@ class SessionMetricsTest {
 
   /**
    * Micrometer's Prometheus registry takes {@code vela_client_connections} (a gauge) and {@code
-   * vela_client_connections_total} (a counter) for one name and drops the second with a warning; the text
-   * format allows both. So the second needs a registry of its own, scraped together with the first.
+   * vela_client_connections_total} (a counter) for one name and drops the second with a warning;
+   * the text format allows both. So the second needs a registry of its own, scraped together with
+   * the first.
    */
   @Test
   void prometheusSeesThemUnderTheirDocumentedNames() {
