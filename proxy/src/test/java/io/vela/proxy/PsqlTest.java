@@ -1,0 +1,143 @@
+package io.vela.proxy;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.vela.config.LimitsConfig;
+import io.vela.config.ListenerConfig;
+import io.vela.config.value.HostPort;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** psql, as a real process, through the proxy to a real Postgres. */
+class PsqlTest {
+  private static RealPostgres postgres;
+
+  private ScriptedRouter router;
+  private ProxyServer server;
+
+  @BeforeAll
+  static void startPostgres() {
+    postgres = RealPostgres.start();
+    postgres.sql("create role app login password 'right'");
+  }
+
+  @AfterAll
+  static void stopPostgres() {
+    postgres.close();
+  }
+
+  @BeforeEach
+  void startProxy() throws Exception {
+    router = new ScriptedRouter(postgres.endpoint());
+    router.roles.put("app", postgres.role("app"));
+    server =
+        ProxyServer.start(
+            List.of(new ListenerConfig(new HostPort("127.0.0.1", 0), Optional.empty())),
+            LimitsConfig.DEFAULT,
+            "auto",
+            router,
+            new SimpleMeterRegistry());
+  }
+
+  @AfterEach
+  void stopProxy() {
+    server.close(Duration.ofSeconds(5));
+    for (var lease : router.leases) {
+      assertThat(lease.closes).as("each lease is given back exactly once").hasValue(1);
+    }
+  }
+
+  private Process psql(String database, String password, String options, String sql)
+      throws IOException {
+    var builder =
+        new ProcessBuilder(
+                "psql",
+                "-X",
+                "-At",
+                "-v",
+                "VERBOSITY=verbose",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                Integer.toString(server.addresses().getFirst().getPort()),
+                "-U",
+                "app",
+                "-d",
+                database,
+                "-c",
+                sql)
+            .redirectErrorStream(true);
+    builder.environment().put("PGPASSWORD", password);
+    builder.environment().put("PGOPTIONS", options);
+    builder.environment().put("PGTZ", "Pacific/Chatham");
+    return builder.start();
+  }
+
+  private static String output(Process psql) throws Exception {
+    var output = new String(psql.getInputStream().readAllBytes(), UTF_8);
+    assertThat(psql.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    return output.strip();
+  }
+
+  @Test
+  void aQueryIsAnswered() throws Exception {
+    assertThat(output(psql("postgres@pr-1", "right", "", "select current_user"))).isEqualTo("app");
+  }
+
+  @Test
+  void theBranchCanBeNamedInTheOptionsBesideOthers() throws Exception {
+    var sql =
+        "select current_database() || ' ' || current_setting('work_mem') || ' '"
+            + " || current_setting('TimeZone')";
+    assertThat(output(psql("postgres", "right", "branch=pr-1 -c work_mem=123kB", sql)))
+        .isEqualTo("postgres 123kB Pacific/Chatham");
+  }
+
+  @Test
+  void aWrongPasswordReadsAsFromPostgres() throws Exception {
+    assertThat(output(psql("postgres@pr-1", "wrong", "", "select 1")))
+        .endsWith("FATAL:  password authentication failed for user \"app\"");
+    assertThat(router.asked).isEmpty();
+  }
+
+  @Test
+  void aMissingBranchReadsWithItsHint() throws Exception {
+    assertThat(output(psql("postgres", "right", "", "select 1")))
+        .contains("FATAL:  no branch was named")
+        .contains("HINT:  Connect with dbname=DATABASE@BRANCH");
+  }
+
+  @Test
+  void controlCCancelsTheQuery() throws Exception {
+    var psql = psql("postgres@pr-1", "right", "", "select pg_sleep(60)");
+    await()
+        .until(
+            () ->
+                postgres
+                    .sql(
+                        "select count(*) from pg_stat_activity"
+                            + " where query = 'select pg_sleep(60)' and state = 'active'")
+                    .equals("1"));
+    new ProcessBuilder("kill", "-INT", Long.toString(psql.pid())).start().waitFor();
+    assertThat(output(psql)).contains("57014").contains("canceling statement due to user request");
+  }
+
+  @Test
+  void aClientThatIsKilledLeavesNoBackendBehind() throws Exception {
+    var psql = psql("postgres@pr-1", "right", "", "select pg_sleep(1)");
+    await().until(() -> !router.leases.isEmpty());
+    psql.destroyForcibly();
+    await().untilAsserted(() -> assertThat(router.leases.getFirst().closes).hasValue(1));
+  }
+}

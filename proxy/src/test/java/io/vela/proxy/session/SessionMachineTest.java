@@ -1,0 +1,170 @@
+package io.vela.proxy.session;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.vela.agent.Endpoint;
+import io.vela.config.LimitsConfig;
+import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
+import io.vela.proxy.ScriptedRouter;
+import io.vela.proxy.auth.Authenticator;
+import io.vela.proxy.backend.BackendConnector;
+import io.vela.proxy.cancel.CancelForwarder;
+import io.vela.proxy.cancel.CancelRegistry;
+import io.vela.proxy.net.Transport;
+import io.vela.proxy.wire.FrontendMessages;
+import io.vela.proxy.wire.StartupPacket;
+import io.vela.router.RouteFailure;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** Sessions that never get to an instance. */
+class SessionMachineTest {
+  private static final Map<String, String> APP = Map.of("user", "app", "database", "app@pr-1");
+
+  private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+  private final ScriptedRouter router = new ScriptedRouter(new Endpoint.UnixSocket("/nowhere"));
+  private final Sessions sessions = new Sessions();
+  private final EmbeddedChannel channel = new EmbeddedChannel();
+
+  private void open() {
+    var random = new SecureRandom();
+    var connector = new BackendConnector(Transport.NIO, Duration.ofSeconds(1));
+    var keys = new CancelRegistry(random);
+    new SessionMachine(
+            new SessionServices(
+                router,
+                new Authenticator(new Secret("secret"), InstantSource.system(), random),
+                connector,
+                keys,
+                new CancelForwarder(keys, connector, meters),
+                sessions,
+                new SessionMetrics(meters, sessions),
+                LimitsConfig.DEFAULT),
+            Optional.<BranchName>empty(),
+            channel)
+        .opened();
+  }
+
+  private void startup(Map<String, String> parameters) {
+    send(
+        new FrontendMessages(UnpooledByteBufAllocator.DEFAULT)
+            .startup(new StartupPacket.StartupMessage(StartupPacket.PROTOCOL_3_0, parameters))
+            .buffer());
+  }
+
+  private void send(ByteBuf bytes) {
+    channel.writeInbound(bytes);
+    channel.runPendingTasks();
+  }
+
+  private String received() {
+    var text = new StringBuilder();
+    for (ByteBuf bytes = channel.readOutbound(); bytes != null; bytes = channel.readOutbound()) {
+      text.append(bytes.toString(UTF_8).replace('\0', '|'));
+      bytes.release();
+    }
+    return text.toString();
+  }
+
+  private void assertEnded(String outcome) {
+    assertThat(channel.isOpen()).isFalse();
+    assertThat(sessions.size()).isZero();
+    assertThat(
+            meters.get("vela.client.connections.total").tag("outcome", outcome).counter().count())
+        .isEqualTo(1);
+    assertThat(router.asked).isEmpty();
+  }
+
+  @Test
+  void aRefusedBranchWakesNothing() {
+    router.refuses = _ -> Optional.of(new RouteFailure.NoSuchBranch(new BranchName("pr-1")));
+    open();
+    startup(APP);
+    assertThat(received()).startsWith("E").contains("SFATAL", "C3D000", "\"pr-1\" does not exist");
+    assertEnded("refused");
+  }
+
+  @Test
+  void aMalformedBranchNeverReachesTheRouter() {
+    router.refuses =
+        _ -> {
+          throw new AssertionError("asked");
+        };
+    open();
+    startup(Map.of("user", "app", "database", "app@../etc"));
+    assertThat(received()).contains("C22023");
+    assertEnded("refused");
+  }
+
+  @Test
+  void aBearerTokenFromElsewhereNeverReachesTheRouter() {
+    router.refuses =
+        _ -> {
+          throw new AssertionError("asked");
+        };
+    open();
+    startup(Map.of("user", "app", "database", "app@vela_k3f9x2_SECRETSECRET"));
+    assertThat(received()).contains("C28000", "from this host only").doesNotContain("SECRET");
+    assertEnded("refused");
+  }
+
+  @Test
+  void aFaultOfTheRouterIsNotShownToTheClient() {
+    router.refuses =
+        _ -> {
+          throw new IllegalStateException("a private thing");
+        };
+    open();
+    startup(APP);
+    assertThat(received()).contains("CXX000").doesNotContain("private");
+    assertEnded("refused");
+  }
+
+  @Test
+  void whatWasSentAheadIsReleasedWhenTheClientLeaves() {
+    open();
+    startup(APP);
+    assertThat(received()).contains("SCRAM-SHA-256");
+    var half = Unpooled.buffer().writeByte('p').writeInt(100).writeZero(50);
+    send(half);
+    var _ = channel.close();
+    assertThat(half.refCnt()).isZero();
+    assertEnded("gave_up");
+  }
+
+  @Test
+  void aSilentClientIsClosedWithoutAWord() {
+    open();
+    channel.advanceTimeBy(
+        LimitsConfig.DEFAULT.authenticationTimeout().toMillis() + 1, TimeUnit.MILLISECONDS);
+    channel.runScheduledPendingTasks();
+    assertThat(received()).isEmpty();
+    assertEnded("timed_out");
+  }
+
+  @Test
+  void anAnswerThatComesAfterTheClientHasLeftIsDropped() {
+    open();
+    // The router has answered, but its answer still waits for the event loop.
+    channel.writeInbound(
+        new FrontendMessages(UnpooledByteBufAllocator.DEFAULT)
+            .startup(new StartupPacket.StartupMessage(StartupPacket.PROTOCOL_3_0, APP))
+            .buffer());
+    var _ = channel.close();
+    channel.runPendingTasks();
+    received();
+    assertEnded("gave_up");
+  }
+}
