@@ -35,8 +35,7 @@ public final class Vela {
   public static void main(String[] args) {
     // Vert.x's JSON makes a logger; without this it would start logback for a line of output.
     System.setProperty(
-        "vertx.logger-delegate-factory-class-name",
-        "io.vertx.core.logging.JULLogDelegateFactory");
+        "vertx.logger-delegate-factory-class-name", "io.vertx.core.logging.JULLogDelegateFactory");
     System.exit(run(args, Terminal.ofProcess()));
   }
 

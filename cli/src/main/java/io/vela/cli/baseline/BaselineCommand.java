@@ -18,7 +18,9 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code vela baseline}. */
-@Command(name = "baseline", mixinStandardHelpOptions = true,
+@Command(
+    name = "baseline",
+    mixinStandardHelpOptions = true,
     description = "List baselines and import them.",
     synopsisSubcommandLabel = "COMMAND")
 public final class BaselineCommand {
@@ -52,7 +54,9 @@ public final class BaselineCommand {
     return 0;
   }
 
-  @Command(name = "import", mixinStandardHelpOptions = true,
+  @Command(
+      name = "import",
+      mixinStandardHelpOptions = true,
       description = {
         "Import data as a new baseline, or as the newer snapshot of an existing one.",
         "A password comes from the URL, PGPASSWORD or ~/.pgpass. Ctrl-C cancels."

@@ -20,7 +20,9 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.TypeConversionException;
 
 /** {@code vela branch}. */
-@Command(name = "branch", mixinStandardHelpOptions = true,
+@Command(
+    name = "branch",
+    mixinStandardHelpOptions = true,
     description = "List branches, make, wake and delete them.",
     synopsisSubcommandLabel = "COMMAND")
 public final class BranchCommand {
@@ -54,7 +56,10 @@ public final class BranchCommand {
     return 0;
   }
 
-  @Command(name = "show", mixinStandardHelpOptions = true, description = "Show a branch and what it takes in the pool.")
+  @Command(
+      name = "show",
+      mixinStandardHelpOptions = true,
+      description = "Show a branch and what it takes in the pool.")
   int show(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name)
@@ -76,7 +81,10 @@ public final class BranchCommand {
     return 0;
   }
 
-  @Command(name = "create", mixinStandardHelpOptions = true, description = "Create a branch, asleep.")
+  @Command(
+      name = "create",
+      mixinStandardHelpOptions = true,
+      description = "Create a branch, asleep.")
   int create(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,
@@ -100,7 +108,10 @@ public final class BranchCommand {
     return tell(server, "created", server.connect(terminal).post(path(name), body));
   }
 
-  @Command(name = "suspend", mixinStandardHelpOptions = true, description = "Put a branch to sleep.")
+  @Command(
+      name = "suspend",
+      mixinStandardHelpOptions = true,
+      description = "Put a branch to sleep.")
   int suspend(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,
@@ -118,7 +129,10 @@ public final class BranchCommand {
     return tell(server, "resumed", server.connect(terminal).post(path(name) + "/resume"));
   }
 
-  @Command(name = "delete", mixinStandardHelpOptions = true, description = "Delete a branch with its data and tokens.")
+  @Command(
+      name = "delete",
+      mixinStandardHelpOptions = true,
+      description = "Delete a branch with its data and tokens.")
   int delete(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,

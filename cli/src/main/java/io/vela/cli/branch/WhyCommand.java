@@ -12,7 +12,9 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** {@code vela why}. */
-@Command(name = "why", mixinStandardHelpOptions = true,
+@Command(
+    name = "why",
+    mixinStandardHelpOptions = true,
     description = "Say what keeps a branch awake, when it will sleep, or why it failed.")
 public final class WhyCommand implements Callable<Integer> {
   private final Terminal terminal;

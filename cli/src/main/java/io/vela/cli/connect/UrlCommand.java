@@ -14,7 +14,10 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code vela url}. */
-@Command(name = "url", mixinStandardHelpOptions = true, description = "Print a connection string with a new token of the branch.")
+@Command(
+    name = "url",
+    mixinStandardHelpOptions = true,
+    description = "Print a connection string with a new token of the branch.")
 public final class UrlCommand implements Callable<Integer> {
   private final Terminal terminal;
 

@@ -91,12 +91,12 @@ final class Up {
     var user = ServiceUser.resolve(say);
     var pool = new PoolOpener(StorageDrivers.all(), user, say).open(config.pool(), config.data());
     var data = new ReachablePath(user, say).reachable(config.data());
-    var binaries =
-        new PostgresBinaries(config.postgres().searchPath(), data.resolve("postgres"));
+    var binaries = new PostgresBinaries(config.postgres().searchPath(), data.resolve("postgres"));
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     parts.add("threads", threads::shutdownNow);
     var database = catalog(parts, data, binaries, user);
-    var agent = LocalCloneService.open(pool, binaries, user, data.resolve("run"), config.postgres());
+    var agent =
+        LocalCloneService.open(pool, binaries, user, data.resolve("run"), config.postgres());
     parts.add("agent", agent);
     var timer =
         Executors.newSingleThreadScheduledExecutor(

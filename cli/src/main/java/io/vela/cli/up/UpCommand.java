@@ -21,7 +21,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
 /** {@code vela up}: the file, then what the command line says instead. */
-@Command(name = "up", mixinStandardHelpOptions = true, description = "Run Vela until it is told to stop (Ctrl-C or SIGTERM).")
+@Command(
+    name = "up",
+    mixinStandardHelpOptions = true,
+    description = "Run Vela until it is told to stop (Ctrl-C or SIGTERM).")
 public final class UpCommand implements Callable<Integer> {
   private final Terminal terminal;
 
