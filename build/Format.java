@@ -34,7 +34,7 @@ final class Format {
     int code = new Main(out, err, System.in).format(arguments.toArray(String[]::new));
     if (code != 0) {
       System.err.println(
-          "not formatted, or not Java: the files above; to format: mvn -N validate -Dformat=write");
+          "not formatted, or not Java: the files above; to format: mvn -N verify -Dformat=write");
       System.exit(1);
     }
   }
