@@ -98,6 +98,7 @@ class BranchLifeTest {
   void whoGivesUpIsForgotten() throws Exception {
     var hold = vela.agent.hold("start");
     var lease = vela.ask("pr-1");
+    await().until(() -> vela.agent.count("start") == 1);
     lease.cancel(false);
 
     assertThat(vela.router.branch(PR).waiting()).isZero();
@@ -252,7 +253,7 @@ class BranchLifeTest {
   void aBranchIsCreatedAsleepOnce() throws Exception {
     var view = vela.router.createBranch(PR, VelaConfig.MAIN, BranchSettings.POLICY);
     assertThat(view.state()).isEqualTo("suspended");
-    assertThat(view.defaultRole()).isEqualTo("postgres");
+    assertThat(view.defaultRole()).isEqualTo("app");
     assertThat(view.defaultDatabase()).isEqualTo("app");
     assertThatThrownBy(() -> vela.router.createBranch(PR, VelaConfig.MAIN, BranchSettings.POLICY))
         .hasMessageContaining("already exists");

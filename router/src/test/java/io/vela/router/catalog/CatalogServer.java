@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /** A Postgres 15 of the system for one test class: Unix socket, and loopback for JDBC. */
-final class CatalogServer implements AutoCloseable {
+final class CatalogServer {
   private static final String BIN = "/usr/lib/postgresql/15/bin/";
   private final Path folder;
   private final int port;
@@ -87,8 +87,7 @@ final class CatalogServer implements AutoCloseable {
     return process.exitValue();
   }
 
-  @Override
-  public void close() throws Exception {
+  void close() throws Exception {
     run(asVela("pg_ctl", "-D", folder + "/data", "-w", "-m", "immediate", "stop"));
     run(List.of("rm", "-rf", folder.toString()));
   }

@@ -186,6 +186,11 @@ class PgCatalogTest {
   @Test
   void whileItIsDownTokensInUseWorkAndItComesBackByItself() throws Exception {
     catalog.insertToken(token(Optional.empty()));
+    var heard = new CopyOnWriteArrayList<Optional<CloneId>>();
+    var last = CloneId.random();
+    catalog.onContentsChanged(heard::add);
+    catalog.contentsChanged(last);
+    await().until(() -> heard.contains(Optional.of(last))); // and so of the token before it
     catalog.token(new TokenId("k3f9x2"));
     assertThat(catalog.isUp()).isTrue();
     server.stop();
