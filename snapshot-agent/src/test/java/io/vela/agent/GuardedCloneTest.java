@@ -156,7 +156,8 @@ class GuardedCloneTest {
 
   @Test
   void dataThatCameWithoutAConfigurationGetsTheSourcesSettings() throws Exception {
-    var data = sandbox.cluster(
+    var data =
+        sandbox.cluster(
             MAJOR,
             "production",
             "max_connections = 77",
