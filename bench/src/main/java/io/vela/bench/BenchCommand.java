@@ -185,7 +185,7 @@ public final class BenchCommand implements Subcommand {
     var direct = new Pgbench.Server("127.0.0.1", port, "postgres", new Secret(""), "postgres");
     var bare =
         new BarePostgres(bin.resolve("postgres"), floorData, top.resolve("direct"), user, settings);
-    try (var server = bare.start()) {
+    try (var _ = bare.start()) {
       return new RelayBench(vela, direct, pgbench, Math.min(runs, 7), Duration.ofSeconds(seconds))
           .run();
     }
@@ -214,7 +214,7 @@ public final class BenchCommand implements Subcommand {
     boolean interrupted = Thread.interrupted();
     var mounts =
         Files.readAllLines(Path.of("/proc/mounts")).stream()
-            .map(line -> line.split(" ")[1])
+            .map(line -> line.split(" ", -1)[1])
             .filter(path -> path.startsWith(top + "/"))
             .toList();
     for (var mount : mounts.reversed()) {
