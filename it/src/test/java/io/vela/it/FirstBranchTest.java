@@ -144,7 +144,7 @@ final class FirstBranchTest {
             SQLException.class,
             e -> {
               assertThat(e.getSQLState()).isEqualTo("3D000");
-              assertThat(e).hasMessageContaining("database \"nodb\" does not exist");
+              assertThat(e.getMessage()).contains("database \"nodb\" does not exist");
             });
   }
 
