@@ -63,6 +63,7 @@ public final class RelayPair {
   private boolean finishing;
   private boolean clientClosed;
   private boolean backendClosed;
+  private boolean closedTold;
   private long meteredToBackend;
   private long meteredToClient;
   private long meteredRequests;
@@ -257,7 +258,9 @@ public final class RelayPair {
         backendClosed();
       }
     }
-    if (clientClosed && backendClosed) {
+    // Telling the listener that the backend ended can close the client, and so come here within.
+    if (clientClosed && backendClosed && !closedTold) {
+      closedTold = true;
       listener.closed(end.orElse(RelayEnd.TERMINATED));
     }
   }

@@ -21,10 +21,7 @@ public final class FrontendTracker extends FrameTracker {
     switch (messageType) {
       case FrontendType.QUERY, FrontendType.FUNCTION_CALL -> ledger.queried();
       case FrontendType.SYNC -> ledger.synced();
-      case FrontendType.PARSE,
-          FrontendType.BIND,
-          FrontendType.DESCRIBE,
-          FrontendType.CLOSE ->
+      case FrontendType.PARSE, FrontendType.BIND, FrontendType.DESCRIBE, FrontendType.CLOSE ->
           ledger.extended();
       case FrontendType.EXECUTE -> ledger.executed();
       case FrontendType.COPY_DATA -> ledger.copyData();
