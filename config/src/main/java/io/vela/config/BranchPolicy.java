@@ -15,11 +15,11 @@ import java.util.regex.Pattern;
  */
 public record BranchPolicy(
     List<String> createOnConnect, Duration suspendAfter, Durability durability) {
+  private static final Pattern PATTERN_FORM = Pattern.compile("[a-z0-9._*-]{1,63}");
+
   /** Any name, asleep after a minute, relaxed. */
   public static final BranchPolicy DEFAULT =
       new BranchPolicy(List.of("*"), Duration.ofSeconds(60), Durability.RELAXED);
-
-  private static final Pattern PATTERN_FORM = Pattern.compile("[a-z0-9._*-]{1,63}");
 
   /**
    * @throws IllegalArgumentException for a pattern that no branch name can match, or a time that is
@@ -28,14 +28,19 @@ public record BranchPolicy(
   public BranchPolicy {
     createOnConnect = List.copyOf(createOnConnect);
     for (var pattern : createOnConnect) {
-      if (!PATTERN_FORM.matcher(pattern).matches()) {
-        throw new IllegalArgumentException(
-            "\"" + pattern + "\" is not a pattern of branch names (a-z, 0-9, '.', '_', '-', '*')");
-      }
+      validPattern(pattern);
     }
     if (suspendAfter.isNegative() || suspendAfter.isZero()) {
       throw new IllegalArgumentException("suspend-after must be positive");
     }
+  }
+
+  static String validPattern(String pattern) {
+    if (!PATTERN_FORM.matcher(pattern).matches()) {
+      throw new IllegalArgumentException(
+          "\"" + pattern + "\" is not a pattern of branch names (a-z, 0-9, '.', '_', '-', '*')");
+    }
+    return pattern;
   }
 
   /** Whether a connection may create a branch of this name. */

@@ -7,5 +7,21 @@ public enum Durability {
   /** {@code synchronous_commit=off}: a crash of Postgres or the host may lose the last moments. */
   RELAXED,
   /** {@code fsync=off}: a crash of the host may lose the branch. For throw-away branches. */
-  NONE
+  NONE;
+
+  /**
+   * Parses {@code full}, {@code relaxed} or {@code none}.
+   *
+   * @throws IllegalArgumentException for anything else
+   */
+  public static Durability parse(String text) {
+    return switch (text) {
+      case "full" -> FULL;
+      case "relaxed" -> RELAXED;
+      case "none" -> NONE;
+      default ->
+          throw new IllegalArgumentException(
+              "\"" + text + "\" is not a durability; expected full, relaxed or none");
+    };
+  }
 }

@@ -35,7 +35,17 @@ public record VelaConfig(
   /** The baseline that exists from the first start on. */
   public static final BaselineName MAIN = new BaselineName("main");
 
+  /** What {@link #transport} may be. */
+  public static final List<String> TRANSPORTS = List.of("auto", "epoll", "io_uring", "nio");
+
+  /**
+   * @throws IllegalArgumentException without a listener, or for an unknown transport
+   */
   public VelaConfig {
+    if (listen.isEmpty()) {
+      throw new IllegalArgumentException("at least one address to listen on is needed");
+    }
+    transport = validTransport(transport);
     listen = List.copyOf(listen);
     var all = new LinkedHashMap<>(baselines);
     all.putIfAbsent(MAIN, BranchPolicy.DEFAULT);
@@ -54,6 +64,38 @@ public record VelaConfig(
         Map.of(),
         LimitsConfig.DEFAULT,
         "auto");
+  }
+
+  static String validTransport(String text) {
+    if (!TRANSPORTS.contains(text)) {
+      throw new IllegalArgumentException(
+          "\"" + text + "\" is not a transport; expected one of " + String.join(", ", TRANSPORTS));
+    }
+    return text;
+  }
+
+  /** The same with another data directory. */
+  public VelaConfig withData(Path other) {
+    return new VelaConfig(
+        listen, http, other, pool, postgres, catalogUrl, baselines, limits, transport);
+  }
+
+  /** The same with another HTTP address. */
+  public VelaConfig withHttp(HostPort other) {
+    return new VelaConfig(
+        listen, other, data, pool, postgres, catalogUrl, baselines, limits, transport);
+  }
+
+  /** The same with other listeners. */
+  public VelaConfig withListen(List<ListenerConfig> others) {
+    return new VelaConfig(
+        others, http, data, pool, postgres, catalogUrl, baselines, limits, transport);
+  }
+
+  /** The same with another pool. */
+  public VelaConfig withPool(PoolConfig other) {
+    return new VelaConfig(
+        listen, http, data, other, postgres, catalogUrl, baselines, limits, transport);
   }
 
   /** The policy of a baseline's branches. */

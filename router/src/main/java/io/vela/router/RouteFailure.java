@@ -106,6 +106,19 @@ public sealed interface RouteFailure {
     }
   }
 
+  /** The branch is put to sleep by hand, under its sessions. */
+  record SuspendedByHand(BranchName name) implements RouteFailure {
+    @Override
+    public String message() {
+      return "branch \"" + name + "\" is being suspended";
+    }
+
+    @Override
+    public String hint() {
+      return "Connect again to wake it.";
+    }
+  }
+
   /** The branch was not awake in time. */
   record WakeTimedOut(BranchName name, Duration timeout) implements RouteFailure {
     @Override

@@ -108,7 +108,7 @@ final class Refusal {
           RouteFailure.AlreadyExists _,
           RouteFailure.InUse _ ->
           SqlState.CANNOT_CONNECT_NOW;
-      case RouteFailure.ShuttingDown _ -> SqlState.ADMIN_SHUTDOWN;
+      case RouteFailure.SuspendedByHand _, RouteFailure.ShuttingDown _ -> SqlState.ADMIN_SHUTDOWN;
     };
   }
 }

@@ -39,6 +39,9 @@ import java.util.regex.Pattern;
  * name a branch by itself.
  */
 public final class BranchAddressParser {
+  /** What a bearer token begins with, and so no branch may. */
+  public static final String TOKEN_PREFIX = "vela_";
+
   private static final Pattern BEARER =
       Pattern.compile("vela_(?<id>[a-z0-9]{4,16})_(?<secret>[A-Za-z0-9-]{8,128})");
 
@@ -91,8 +94,8 @@ public final class BranchAddressParser {
     var branches = new ArrayList<BranchName>();
     var tokens = new ArrayList<AsBearer>();
     for (var name : named) {
-      if (name.startsWith("vela_")) {
-        tokens.add(bearer(name));
+      if (name.startsWith(TOKEN_PREFIX)) {
+        tokens.add(parseBearer(name));
       } else {
         branches.add(branchName(name));
       }
@@ -117,8 +120,13 @@ public final class BranchAddressParser {
         : Optional.empty();
   }
 
-  /** The message never repeats what was sent: it may hold most of a secret. */
-  private static AsBearer bearer(String text) throws RouteException {
+  /**
+   * Parses {@code vela_<id>_<secret>}.
+   *
+   * @throws RouteException with {@link RouteFailure.Malformed}; its message never repeats the text,
+   *     which may hold most of a secret
+   */
+  public static AsBearer parseBearer(String text) throws RouteException {
     var match = BEARER.matcher(text);
     if (!match.matches()) {
       throw new RouteException(

@@ -16,6 +16,14 @@ public interface StorageDriver {
   /** The name used in configuration and messages. */
   String name();
 
+  /**
+   * Whether clones share blocks with their snapshot. A driver that says so is measured when the
+   * pool is opened, and refused when it does not.
+   */
+  default boolean sharesBlocks() {
+    return true;
+  }
+
   /** Whether the folder's file system offers what the driver needs. Writes nothing lasting. */
   Probe probe(Path pool);
 

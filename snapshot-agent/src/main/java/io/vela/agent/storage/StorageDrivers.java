@@ -1,5 +1,9 @@
 package io.vela.agent.storage;
 
+import io.vela.agent.storage.driver.BtrfsDriver;
+import io.vela.agent.storage.driver.CopyDriver;
+import io.vela.agent.storage.driver.ReflinkDriver;
+import io.vela.agent.storage.driver.ZfsDriver;
 import java.util.List;
 
 /** The registry of drivers, best first. */
@@ -8,6 +12,6 @@ public final class StorageDrivers {
 
   /** All drivers in the order in which {@code auto} tries them. */
   public static List<StorageDriver> all() {
-    return List.of();
+    return List.of(new ZfsDriver(), new BtrfsDriver(), new ReflinkDriver(), new CopyDriver());
   }
 }

@@ -1,0 +1,111 @@
+package io.vela.admin;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vela.config.value.HostPort;
+import io.vela.router.Router;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.json.JsonObject;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Clock;
+import java.util.Map;
+
+/** What answers where. */
+final class AdminRoutes {
+  private static final long BODY_LIMIT = 1 << 20;
+  private static final Map<Integer, ProblemType> ERRORS =
+      Map.of(
+          400, ProblemType.MALFORMED,
+          404, ProblemType.NOT_FOUND,
+          405, ProblemType.METHOD_NOT_ALLOWED,
+          413, ProblemType.TOO_LARGE);
+
+  private final Router router;
+  private final Operations operations;
+  private final PrometheusMeterRegistry metrics;
+  private final HostPort proxy;
+  private final Dispatcher dispatcher;
+
+  AdminRoutes(
+      Router router,
+      Operations operations,
+      PrometheusMeterRegistry metrics,
+      HostPort proxy,
+      Dispatcher dispatcher) {
+    this.router = router;
+    this.operations = operations;
+    this.metrics = metrics;
+    this.proxy = proxy;
+    this.dispatcher = dispatcher;
+  }
+
+  io.vertx.ext.web.Router build(Vertx vertx) {
+    var routes = io.vertx.ext.web.Router.router(vertx);
+    routes.get("/healthz").handler(context -> dispatcher.open(context, _ -> health()));
+    routes.get("/metrics").handler(context -> dispatcher.open(context, _ -> metrics()));
+
+    routes.route("/v1/*").handler(BodyHandler.create(false).setBodyLimit(BODY_LIMIT));
+    var branches = new BranchActions(router);
+    add(routes, HttpMethod.GET, "/v1/branches", branches::list);
+    add(routes, HttpMethod.GET, "/v1/branches/:name", branches::show);
+    add(routes, HttpMethod.POST, "/v1/branches/:name", branches::create);
+    add(routes, HttpMethod.DELETE, "/v1/branches/:name", branches::delete);
+    add(routes, HttpMethod.POST, "/v1/branches/:name/suspend", branches::suspend);
+    add(routes, HttpMethod.POST, "/v1/branches/:name/resume", branches::resume);
+    add(routes, HttpMethod.GET, "/v1/branches/:name/why", branches::why);
+    add(routes, HttpMethod.GET, "/v1/branches/:name/usage", branches::usage);
+    var baselines = new BaselineActions(router, operations);
+    add(routes, HttpMethod.GET, "/v1/baselines", baselines::list);
+    add(routes, HttpMethod.POST, "/v1/baselines", baselines::importOne);
+    add(routes, HttpMethod.GET, "/v1/operations/:id", baselines::operation);
+    add(routes, HttpMethod.DELETE, "/v1/operations/:id", baselines::cancel);
+    var tokens = new TokenActions(router, Clock.systemUTC(), proxy);
+    add(routes, HttpMethod.POST, "/v1/tokens", tokens::mint);
+    add(routes, HttpMethod.GET, "/v1/pool", _ -> Reply.ok(Views.pool(router.pool())));
+    add(routes, HttpMethod.GET, "/v1/openapi.yaml", _ -> openApi());
+
+    ERRORS.forEach(
+        (status, type) -> routes.errorHandler(status, context -> unanswered(context, type)));
+    routes.errorHandler(500, context -> unanswered(context, ProblemType.INTERNAL));
+    return routes;
+  }
+
+  private void add(
+      io.vertx.ext.web.Router routes, HttpMethod method, String path, Call.Action action) {
+    routes.route(method, path).handler(context -> dispatcher.authorized(context, action));
+  }
+
+  // What Vert.x refuses by itself, before an action has seen it.
+  private static void unanswered(RoutingContext context, ProblemType type) {
+    var detail =
+        switch (type) {
+          case TOO_LARGE -> "a request's body may have %d bytes".formatted(BODY_LIMIT);
+          default -> context.request().method() + " " + context.normalizedPath();
+        };
+    Dispatcher.send(context.response(), Reply.problem(new Problem(type, detail)));
+  }
+
+  private static Reply health() {
+    return Reply.ok(new JsonObject().put("status", "ok"));
+  }
+
+  private Reply metrics() {
+    return Reply.text("text/plain; version=0.0.4; charset=utf-8", metrics.scrape());
+  }
+
+  private static Reply openApi() {
+    try (var in = AdminRoutes.class.getResourceAsStream("openapi.yaml")) {
+      if (in == null) {
+        throw new IllegalStateException("openapi.yaml is not on the class path");
+      }
+      return Reply.text("application/yaml", new String(in.readAllBytes(), UTF_8));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+package io.vela.admin;
+
+import io.vela.router.Router;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+
+/** {@code /v1/branches}. */
+final class BranchActions {
+  private final Router router;
+
+  BranchActions(Router router) {
+    this.router = router;
+  }
+
+  Reply list(Call call) {
+    var branches = new JsonArray();
+    router.branches().forEach(view -> branches.add(Views.branch(view)));
+    return Reply.ok(new JsonObject().put("branches", branches));
+  }
+
+  Reply show(Call call) throws Exception {
+    return Reply.ok(Views.branch(router.branch(call.branch())));
+  }
+
+  Reply create(Call call) throws Exception {
+    var name = call.branch();
+    var body = call.json("baseline", "suspendAfter");
+    var view =
+        router.createBranch(
+            name,
+            body.baseline("baseline"),
+            new Router.BranchSettings(body.duration("suspendAfter")));
+    return Reply.created(Views.branch(view));
+  }
+
+  Reply delete(Call call) throws Exception {
+    router.delete(call.branch(), call.flag("force"));
+    return Reply.noContent();
+  }
+
+  Reply suspend(Call call) throws Exception {
+    return Reply.ok(Views.branch(router.suspend(call.branch(), call.flag("force"))));
+  }
+
+  Reply resume(Call call) throws Exception {
+    return Reply.ok(Views.branch(router.resume(call.branch())));
+  }
+
+  Reply why(Call call) throws Exception {
+    return Reply.ok(Views.why(router.why(call.branch())));
+  }
+
+  Reply usage(Call call) throws Exception {
+    return Reply.ok(Views.usage(router.usage(call.branch())));
+  }
+}

@@ -1,0 +1,69 @@
+package io.vela.admin;
+
+import io.vela.agent.PoolInfo;
+import io.vela.agent.Usage;
+import io.vela.config.value.Durations;
+import io.vela.router.Router;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+
+/** The JSON of what the router shows; openapi.yaml describes it. */
+final class Views {
+  private Views() {}
+
+  static JsonObject branch(Router.BranchView view) {
+    return new JsonObject()
+        .put("name", view.name().value())
+        .put("id", view.id())
+        .put("baseline", view.baseline().value())
+        .put("snapshot", view.snapshot())
+        .put("state", view.state())
+        .put("stateSince", view.stateSince().toString())
+        .put("createdAt", view.createdAt().toString())
+        .put("suspendAfter", Durations.format(view.suspendAfter()))
+        .put("sessions", view.sessions())
+        .put("waiting", view.waiting())
+        .put("detail", view.detail())
+        .put("defaultRole", view.defaultRole())
+        .put("defaultDatabase", view.defaultDatabase());
+  }
+
+  static JsonObject baseline(Router.BaselineView view) {
+    return new JsonObject()
+        .put("name", view.name().value())
+        .put("snapshot", view.snapshot())
+        .put("major", view.major())
+        .put("bytes", view.bytes())
+        .put("clean", view.clean())
+        .put("createdAt", view.createdAt().toString())
+        .put("branches", view.branches())
+        .put("defaultRole", view.defaultRole())
+        .put("defaultDatabase", view.defaultDatabase());
+  }
+
+  static JsonObject why(Router.Why why) {
+    var json =
+        new JsonObject()
+            .put("name", why.name().value())
+            .put("state", why.state())
+            .put("summary", why.summary())
+            .put("reasons", new JsonArray(why.reasons()));
+    why.sleepsAt().ifPresent(at -> json.put("sleepsAt", at.toString()));
+    return json;
+  }
+
+  static JsonObject usage(Usage usage) {
+    return new JsonObject()
+        .put("totalBytes", usage.totalBytes())
+        .put("exclusiveBytes", usage.exclusiveBytes());
+  }
+
+  static JsonObject pool(PoolInfo pool) {
+    return new JsonObject()
+        .put("driver", pool.driver())
+        .put("sharesBlocks", pool.sharesBlocks())
+        .put("totalBytes", pool.totalBytes())
+        .put("freeBytes", pool.freeBytes())
+        .put("note", pool.note());
+  }
+}

@@ -1,0 +1,351 @@
+package io.vela.admin;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vela.config.value.HostPort;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** REST over real HTTP, against a scripted router. */
+final class AdminServerTest {
+  private final FakeRouter router = new FakeRouter();
+  private final PrometheusMeterRegistry metrics =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final HttpClient client = HttpClient.newHttpClient();
+  private AdminServer server;
+
+  @BeforeEach
+  void start() throws Exception {
+    server =
+        AdminServer.start(
+            new HostPort("127.0.0.1", 0), router, metrics, new HostPort("127.0.0.1", 6432));
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+    client.close();
+    assertThat(router.platformThreads).as("calls that would block an event loop").isEmpty();
+  }
+
+  @Test
+  void healthAndMetricsAreOpen() throws Exception {
+    metrics.counter("vela_things").increment();
+
+    assertThat(send("GET", "/healthz", "", "").body()).isEqualTo("{\"status\":\"ok\"}");
+    assertThat(send("GET", "/metrics", "", "").body()).contains("vela_things_total 1.0");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "Bearer vela_root_wrong", "Basic dmVsYQ==", "Bearer", "Bearer "})
+  void withoutASystemTokenNothingIsShown(String authorization) throws Exception {
+    var response = send("GET", "/v1/branches", "", authorization);
+
+    assertThat(response.statusCode()).isEqualTo(401);
+    assertThat(response.headers().firstValue("WWW-Authenticate")).contains("Bearer");
+    assertThat(problem(response, 401).getString("code")).isEqualTo("unauthorized");
+    assertThat(router.calls).doesNotContain("branches");
+  }
+
+  @Test
+  void aBranchIsCreatedShownPutToSleepWokenAndDeleted() throws Exception {
+    var created = post("/v1/branches/pr-1", "{\"baseline\":\"main\",\"suspendAfter\":\"5min\"}");
+    assertThat(created.statusCode()).isEqualTo(201);
+    assertThat(json(created).getString("suspendAfter")).isEqualTo("5min");
+
+    assertThat(json(get("/v1/branches")).getJsonArray("branches")).hasSize(1);
+    assertThat(json(get("/v1/branches/pr-1")))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"name": "pr-1", "id": "c-pr-1", "baseline": "main", "snapshot": "s-1",
+                 "state": "suspended", "stateSince": "2026-11-22T08:00:00Z",
+                 "createdAt": "2026-11-22T08:00:00Z", "suspendAfter": "5min", "sessions": 0,
+                 "waiting": 0, "detail": "", "defaultRole": "app", "defaultDatabase": "shop"}
+                """));
+    assertThat(json(post("/v1/branches/pr-1/resume", "")).getString("state")).isEqualTo("running");
+    assertThat(json(post("/v1/branches/pr-1/suspend", "")).getString("state"))
+        .isEqualTo("suspended");
+    assertThat(json(get("/v1/branches/pr-1/usage")))
+        .isEqualTo(new JsonObject("{\"totalBytes\": 5368709120, \"exclusiveBytes\": 3145728}"));
+    assertThat(json(get("/v1/branches/pr-1/why")))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"name": "pr-1", "state": "suspended", "summary": "branch \\"pr-1\\" is asleep",
+                 "reasons": ["session 7: app shop"], "sleepsAt": "2026-11-22T08:01:00Z"}
+                """));
+
+    var deleted = request("DELETE", "/v1/branches/pr-1", "");
+    assertThat(deleted.statusCode()).isEqualTo(204);
+    assertThat(deleted.body()).isEmpty();
+    assertThat(get("/v1/branches/pr-1").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void forceReachesTheRouter() throws Exception {
+    router.put("busy");
+
+    var refused = post("/v1/branches/busy/suspend", "");
+    assertThat(problem(refused, 409).getString("code")).isEqualTo("in-use");
+    assertThat(problem(refused, 409).getString("detail"))
+        .isEqualTo("branch \"busy\" is in use\nsession 7: app shop");
+    assertThat(problem(refused, 409).getString("hint")).contains("--force");
+    assertThat(post("/v1/branches/busy/suspend?force=true", "").statusCode()).isEqualTo(200);
+    assertThat(request("DELETE", "/v1/branches/busy?force=true", "").statusCode()).isEqualTo(204);
+    assertThat(problem(post("/v1/branches/busy/suspend?force=maybe", ""), 400).getString("detail"))
+        .isEqualTo("force is true or false, not \"maybe\"");
+  }
+
+  @Test
+  void theAgentsFailureArrivesWithItsCauseAndHint() throws Exception {
+    router.put("broken");
+
+    assertThat(problem(post("/v1/branches/broken/resume", ""), 500).getString("detail"))
+        .isEqualTo("branch \"broken\" did not start\nPostgres ended\nFATAL: out of luck");
+    var full = problem(post("/v1/branches/full", "{\"baseline\":\"main\"}"), 507);
+    assertThat(full.getString("type")).isEqualTo("urn:vela:problem:pool-full");
+    assertThat(full.getString("title")).isEqualTo("The pool is full");
+    assertThat(full.getString("hint")).isEqualTo("Delete branches or enlarge the pool.");
+  }
+
+  @Test
+  void whatIsTakenOrAbsentHasItsOwnProblem() throws Exception {
+    router.put("pr-1");
+
+    assertThat(problem(post("/v1/branches/pr-1", "{\"baseline\":\"main\"}"), 409).getString("code"))
+        .isEqualTo("already-exists");
+    assertThat(problem(post("/v1/branches/a", "{\"baseline\":\"b\"}"), 404).getString("code"))
+        .isEqualTo("no-such-baseline");
+    assertThat(problem(get("/v1/branches/a"), 404).getString("code")).isEqualTo("no-such-branch");
+    assertThat(problem(get("/v1/nothing"), 404).getString("code")).isEqualTo("not-found");
+    assertThat(problem(post("/v1/branches", ""), 405).getString("code"))
+        .isEqualTo("method-not-allowed");
+    assertThat(problem(get("/v1/operations/1"), 404).getString("code"))
+        .isEqualTo("no-such-operation");
+  }
+
+  @Test
+  void aMistakeOfVelaItselfShowsNothingOfItsInside() throws Exception {
+    var problem = problem(get("/v1/branches/trap"), 500);
+
+    assertThat(problem.getString("code")).isEqualTo("internal");
+    assertThat(problem.encode()).doesNotContain("inner secret").doesNotContain("Exception");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '\0',
+      textBlock =
+          """
+          {                                       | the body is not a JSON object
+          []                                      | the body is not a JSON object
+          "main"                                  | the body is not a JSON object
+          {}                                      | "baseline" is missing
+          {"baseline": 1}                         | "baseline" is not a text
+          {"baseline": "Main"}                    | invalid baseline name "Main": 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit
+          {"baseline": "main", "x": 1}            | unknown member "x"; expected baseline, suspendAfter
+          {"baseline": "main", "suspendAfter": "1"} | suspendAfter: "1" is not a duration: a number and ms, s, min, h or d, as 60s or 5min
+          {"baseline": "main", "suspendAfter": "0s"} | suspendAfter must be more than 0
+          """)
+  void aMalformedBodyIsAProblemThatSaysWhat(String body, String detail) throws Exception {
+    var problem = problem(post("/v1/branches/pr-1", body), 400);
+
+    assertThat(problem.getString("detail")).isEqualTo(detail);
+    assertThat(problem.getString("code")).isEqualTo("malformed");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"A", "-a", "a%2Fb", "..%2F..%2Fetc", "a%00"})
+  void aBranchNameThatCannotBeIsAProblem(String name) throws Exception {
+    assertThat(get("/v1/branches/" + name).statusCode()).isEqualTo(400);
+    assertThat(router.calls).containsOnly("verify");
+  }
+
+  @Test
+  void aBodyOfMoreThanAMegabyteIsRefused() throws Exception {
+    var body = "{\"baseline\":\"" + "a".repeat(1 << 20) + "\"}";
+
+    assertThat(problem(post("/v1/branches/pr-1", body), 413).getString("code"))
+        .isEqualTo("too-large");
+  }
+
+  @Test
+  void anImportIsAnOperationThatCanBeWatched() throws Exception {
+    var started =
+        post(
+            "/v1/baselines",
+            "{\"name\":\"prod\",\"from\":\"postgresql://vera@db:7000/\",\"password\":\"pw\"}");
+
+    assertThat(started.statusCode()).isEqualTo(202);
+    var operation = ended(json(started).getString("id"));
+    assertThat(operation.getString("state")).isEqualTo("succeeded");
+    assertThat(operation.getString("phase")).isEqualTo("copying");
+    assertThat(operation.getLong("doneBytes")).isEqualTo(50);
+    assertThat(operation.getLong("totalBytes")).isEqualTo(100);
+    assertThat(router.calls).contains("import prod vera pw db:7000");
+  }
+
+  @Test
+  void aFailedImportSaysWhy() throws Exception {
+    var started = post("/v1/baselines", "{\"name\":\"prod\",\"from\":\"dir:/missing\"}");
+
+    var operation = ended(json(started).getString("id"));
+    assertThat(operation.getString("state")).isEqualTo("failed");
+    assertThat(operation.getJsonObject("error").getString("code")).isEqualTo("binaries-missing");
+    assertThat(operation.getJsonObject("error").getString("hint")).contains("postgresql-13");
+  }
+
+  @Test
+  void aCancelledImportIsInterrupted() throws Exception {
+    var body = "{\"name\":\"prod\",\"from\":\"dir:/slow\"}";
+    var id = json(post("/v1/baselines", body)).getString("id");
+
+    assertThat(problem(post("/v1/baselines", body), 409).getString("detail")).contains(id);
+    assertThat(request("DELETE", "/v1/operations/" + id, "").statusCode()).isEqualTo(202);
+    assertThat(ended(id).getString("state")).isEqualTo("cancelled");
+    assertThat(router.interrupted.getCount()).isZero();
+  }
+
+  @Test
+  void closingCancelsWhatStillRuns() throws Exception {
+    post("/v1/baselines", "{\"name\":\"prod\",\"from\":\"dir:/slow\"}");
+
+    server.close();
+
+    assertThat(router.interrupted.await(10, TimeUnit.SECONDS)).isTrue();
+  }
+
+  @Test
+  void aTokenForABranchComesWithItsConnectionString() throws Exception {
+    router.put("pr-1");
+
+    var minted = post("/v1/tokens", "{\"branch\":\"pr-1\"}");
+
+    assertThat(minted.statusCode()).isEqualTo(201);
+    assertThat(json(minted))
+        .isEqualTo(
+            new JsonObject()
+                .put("id", "k3f9x2")
+                .put("secret", "p+w/d")
+                .put("bearer", "vela_k3f9x2_p+w/d")
+                .put("user", "app~k3f9x2")
+                .put("host", "127.0.0.1")
+                .put("port", 6432)
+                .put("database", "shop")
+                .put("url", "postgresql://app~k3f9x2:p%2Bw%2Fd@127.0.0.1:6432/shop"));
+  }
+
+  @Test
+  void aBranchThatAConnectionMayCreateCanHaveATokenBefore() throws Exception {
+    assertThat(json(post("/v1/tokens", "{\"branch\":\"new\"}")).getString("url"))
+        .isEqualTo("postgresql://app~k3f9x2:p%2Bw%2Fd@127.0.0.1:6432/shop");
+    assertThat(problem(post("/v1/tokens", "{\"branch\":\"no-way\"}"), 404).getString("code"))
+        .isEqualTo("no-such-branch");
+    assertThat(router.calls).filteredOn(call -> call.startsWith("mint")).hasSize(1);
+  }
+
+  @Test
+  void aTokenIsLimitedAsAskedFor() throws Exception {
+    var minted =
+        json(
+            post(
+                "/v1/tokens",
+                "{\"branch\":\"pr-1\",\"role\":\"r w\",\"database\":\"d\",\"expiresIn\":\"1h\"}"));
+
+    assertThat(minted.getString("url")).contains("//r%20w~k3f9x2:").endsWith("/d");
+    assertThat(minted.getInstant("expiresAt")).isNotNull();
+    assertThat(router.calls).anyMatch(call -> call.startsWith("mint") && call.contains("r w"));
+  }
+
+  @Test
+  void aSystemTokenHasNoConnectionString() throws Exception {
+    assertThat(json(post("/v1/tokens", "")).fieldNames())
+        .containsExactlyInAnyOrder("id", "secret", "bearer");
+  }
+
+  @Test
+  void baselinesAndPoolAreShown() throws Exception {
+    assertThat(json(get("/v1/baselines")).getJsonArray("baselines").getJsonObject(0))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"name": "main", "snapshot": "s-1", "major": 18, "bytes": 41943040, "clean": true,
+                 "createdAt": "2026-11-22T08:00:00Z", "branches": 1, "defaultRole": "app",
+                 "defaultDatabase": "shop"}
+                """));
+    assertThat(json(get("/v1/pool")).getString("driver")).isEqualTo("btrfs");
+  }
+
+  @Test
+  void anAddressInUseIsAnErrorThatSaysSo() {
+    assertThatThrownBy(() -> AdminServer.start(server.address(), router, metrics, server.address()))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("in use");
+  }
+
+  private JsonObject ended(String id) {
+    return Awaitility.await()
+        .atMost(Duration.ofSeconds(20))
+        .until(
+            () -> json(get("/v1/operations/" + id)),
+            operation -> !operation.getString("state").equals("running"));
+  }
+
+  private HttpResponse<String> get(String path) throws Exception {
+    return request("GET", path, "");
+  }
+
+  private HttpResponse<String> post(String path, String body) throws Exception {
+    return request("POST", path, body);
+  }
+
+  private HttpResponse<String> request(String method, String path, String body) throws Exception {
+    return send(method, path, body, "Bearer " + FakeRouter.BEARER);
+  }
+
+  private HttpResponse<String> send(String method, String path, String body, String authorization)
+      throws Exception {
+    var request =
+        HttpRequest.newBuilder(URI.create("http://" + server.address() + path))
+            .timeout(Duration.ofSeconds(20))
+            .method(
+                method, body.isEmpty() ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
+    if (!authorization.isEmpty()) {
+      request.header("Authorization", authorization);
+    }
+    return client.send(request.build(), BodyHandlers.ofString());
+  }
+
+  private static JsonObject json(HttpResponse<String> response) {
+    assertThat(response.statusCode()).as(response.body()).isBetween(200, 299);
+    return new JsonObject(response.body());
+  }
+
+  private static JsonObject problem(HttpResponse<String> response, int status) {
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(status);
+    assertThat(response.headers().firstValue("Content-Type")).contains("application/problem+json");
+    var problem = new JsonObject(response.body());
+    assertThat(problem.getInteger("status")).isEqualTo(status);
+    return problem;
+  }
+}

@@ -1,0 +1,265 @@
+package io.vela.admin;
+
+import io.vela.agent.CloneFailure;
+import io.vela.agent.ImportProgress;
+import io.vela.agent.PoolInfo;
+import io.vela.agent.Role;
+import io.vela.agent.Source;
+import io.vela.agent.Usage;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.Router;
+import io.vela.router.Target;
+import io.vela.router.branch.BranchLease;
+import io.vela.router.route.BranchAddress;
+import io.vela.router.route.TokenId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.Consumer;
+
+/**
+ * A router of maps: branches of the baseline {@code main} (any name may be created) without any
+ * Postgres. Branch {@code busy} is in use, {@code broken} does not start, {@code trap} makes it
+ * fail unexpectedly; an import from a folder named {@code slow} goes on until it is cancelled.
+ */
+public final class FakeRouter implements Router {
+  /** The only system token that is good. */
+  public static final String BEARER = "vela_root_s3cret";
+
+  private static final Instant THEN = Instant.parse("2026-11-22T08:00:00Z");
+
+  private final Map<BranchName, BranchView> branches = new TreeMap<>();
+
+  /** What was asked for, in order, with the arguments that matter. */
+  public final List<String> calls = new CopyOnWriteArrayList<>();
+
+  /** Opened when a slow import was interrupted. */
+  public final CountDownLatch interrupted = new CountDownLatch(1);
+
+  /** Whether every call came on a virtual thread. */
+  public final List<Thread> platformThreads = new CopyOnWriteArrayList<>();
+
+  private void called(String call) {
+    calls.add(call);
+    if (!Thread.currentThread().isVirtual()) {
+      platformThreads.add(Thread.currentThread());
+    }
+  }
+
+  /** Puts a sleeping branch there. */
+  public synchronized void put(String name) {
+    branches.put(
+        new BranchName(name), view(new BranchName(name), "suspended", Duration.ofMinutes(1)));
+  }
+
+  private static BranchView view(BranchName name, String state, Duration suspendAfter) {
+    return new BranchView(
+        name,
+        "c-" + name,
+        new BaselineName("main"),
+        "s-1",
+        state,
+        THEN,
+        THEN,
+        suspendAfter,
+        0,
+        0,
+        "",
+        "app",
+        "shop");
+  }
+
+  @Override
+  public synchronized List<BranchView> branches() {
+    called("branches");
+    return new ArrayList<>(branches.values());
+  }
+
+  @Override
+  public synchronized BranchView branch(BranchName name) throws RouteException {
+    called("branch " + name);
+    if (name.value().equals("trap")) {
+      throw new IllegalStateException("an inner secret");
+    }
+    var view = branches.get(name);
+    if (view == null) {
+      throw new RouteException(new RouteFailure.NoSuchBranch(name));
+    }
+    return view;
+  }
+
+  @Override
+  public synchronized BranchView createBranch(
+      BranchName name, BaselineName from, BranchSettings settings) throws RouteException {
+    called("create " + name + " from " + from + " " + settings.suspendAfter());
+    if (!from.value().equals("main")) {
+      throw new RouteException(new RouteFailure.NoSuchBaseline(from.value()));
+    }
+    if (branches.containsKey(name)) {
+      throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()));
+    }
+    if (name.value().equals("full")) {
+      throw new RouteException(
+          new RouteFailure.AgentFailed(
+              "branch \"full\" could not be created", new CloneFailure.PoolFull(1 << 20, 1 << 30)));
+    }
+    var view = view(name, "suspended", settings.suspendAfter().orElse(Duration.ofMinutes(1)));
+    branches.put(name, view);
+    return view;
+  }
+
+  @Override
+  public synchronized BranchView resume(BranchName name) throws RouteException {
+    called("resume " + name);
+    if (name.value().equals("broken")) {
+      throw new RouteException(
+          new RouteFailure.AgentFailed(
+              "branch \"broken\" did not start",
+              new CloneFailure.StartFailed("Postgres ended", "FATAL: out of luck")));
+    }
+    return become(name, "running");
+  }
+
+  @Override
+  public synchronized BranchView suspend(BranchName name, boolean force) throws RouteException {
+    called("suspend " + name + " " + force);
+    refuseBusy(name, force);
+    return become(name, "suspended");
+  }
+
+  @Override
+  public synchronized void delete(BranchName name, boolean force) throws RouteException {
+    called("delete " + name + " " + force);
+    refuseBusy(name, force);
+    branch(name);
+    branches.remove(name);
+  }
+
+  private static void refuseBusy(BranchName name, boolean force) throws RouteException {
+    if (name.value().equals("busy") && !force) {
+      throw new RouteException(
+          new RouteFailure.InUse("branch \"busy\" is in use", List.of("session 7: app shop")));
+    }
+  }
+
+  private BranchView become(BranchName name, String state) throws RouteException {
+    var view = view(name, state, branch(name).suspendAfter());
+    branches.put(name, view);
+    return view;
+  }
+
+  @Override
+  public Usage usage(BranchName name) throws RouteException {
+    called("usage " + name);
+    branch(name);
+    return new Usage(5L << 30, 3L << 20);
+  }
+
+  @Override
+  public Why why(BranchName name) throws RouteException {
+    called("why " + name);
+    return new Why(
+        name,
+        branch(name).state(),
+        "branch \"" + name + "\" is asleep",
+        List.of("session 7: app shop"),
+        Optional.of(THEN.plusSeconds(60)));
+  }
+
+  @Override
+  public List<BaselineView> baselines() {
+    called("baselines");
+    return List.of(
+        new BaselineView(
+            new BaselineName("main"), "s-1", 18, 40L << 20, true, THEN, 1, "app", "shop"));
+  }
+
+  @Override
+  public BaselineView importBaseline(
+      BaselineName name, Source source, Consumer<ImportProgress> progress)
+      throws RouteException, InterruptedException {
+    called("import " + name + " " + described(source));
+    progress.accept(new ImportProgress("copying", 50, 100));
+    if (source.equals(new Source.Directory("/slow"))) {
+      try {
+        new CountDownLatch(1).await();
+      } finally {
+        interrupted.countDown();
+      }
+    }
+    if (source instanceof Source.Directory(var path) && path.endsWith("/missing")) {
+      throw new RouteException(
+          new RouteFailure.AgentFailed(
+              "baseline \"" + name + "\" could not be imported",
+              new CloneFailure.BinariesMissing(13, "postgres", "postgresql-13")));
+    }
+    return baselines().getFirst();
+  }
+
+  private static String described(Source source) {
+    return source instanceof Source.Physical physical
+        ? physical.user()
+            + " "
+            + physical.password().map(Secret::reveal).orElse("-")
+            + " "
+            + physical.address()
+        : source.toString();
+  }
+
+  @Override
+  public MintedToken mintToken(TokenRequest request) {
+    called("mint " + request);
+    return new MintedToken(new TokenId("k3f9x2"), new Secret("p+w/d"));
+  }
+
+  @Override
+  public Optional<TokenId> verifySystemToken(Secret bearer) {
+    called("verify");
+    return bearer.reveal().equals(BEARER) ? Optional.of(new TokenId("root")) : Optional.empty();
+  }
+
+  @Override
+  public PoolInfo pool() {
+    called("pool");
+    return new PoolInfo("btrfs", true, 64L << 30, 60L << 30, "best that the path offers");
+  }
+
+  @Override
+  public CompletionStage<Target> locate(BranchAddress address) {
+    var name = address.branch().orElseThrow();
+    return name.value().startsWith("no-")
+        ? CompletableFuture.failedStage(new RouteException(new RouteFailure.NoSuchBranch(name)))
+        : CompletableFuture.completedStage(
+            new Target(name, Optional.of(new BaselineName("main")), address));
+  }
+
+  @Override
+  public CompletionStage<Optional<Role>> role(Target target) {
+    throw new UnsupportedOperationException("a session's");
+  }
+
+  @Override
+  public void passwordDidNotMatch(Target target) {
+    throw new UnsupportedOperationException("a session's");
+  }
+
+  @Override
+  public CompletableFuture<BranchLease> lease(Target target, SessionLabel session) {
+    throw new UnsupportedOperationException("a session's");
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,237 @@
+package io.vela.bench;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.exec.Command;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.Installation;
+import io.vela.agent.postgres.PostgresBinaries;
+import io.vela.cli.Subcommand;
+import io.vela.config.PostgresConfig;
+import io.vela.config.value.ByteSize;
+import io.vela.config.value.Secret;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code vela bench}: sets up what it needs, measures, prints a table, and cleans up. */
+@CommandLine.Command(
+    name = "bench",
+    description = "Measures Vela beside bare Postgres, on this machine, in one run.",
+    mixinStandardHelpOptions = true)
+public final class BenchCommand implements Subcommand {
+  /** What can be measured. */
+  enum Bench {
+    wake,
+    create,
+    relay,
+    all
+  }
+
+  @Spec private CommandSpec spec;
+
+  @Parameters(
+      arity = "0..*",
+      description = "What to measure: ${COMPLETION-CANDIDATES}. Default: all.")
+  private List<Bench> benches = List.of(Bench.all);
+
+  @Option(names = "--json", description = "Also write the report, each measurement, to this file.")
+  private Optional<Path> json = Optional.empty();
+
+  @Option(names = "--runs", description = "Measurements of each figure. Default: ${DEFAULT-VALUE}.")
+  private int runs = 15;
+
+  @Option(
+      names = "--seconds",
+      description = "Length of one run of pgbench. Default: ${DEFAULT-VALUE}.")
+  private int seconds = 5;
+
+  @Option(
+      names = "--large",
+      description = "Size of the large baseline; 0 leaves it out. Default: ${DEFAULT-VALUE}.")
+  private String large = "5GB";
+
+  @Option(
+      names = "--work",
+      description = "Folder for data, removed at the end. Default: a temporary one.")
+  private Optional<Path> work = Optional.empty();
+
+  /** Made anew for each listing of the verbs; does nothing. */
+  @SuppressWarnings("NullAway.Init") // picocli sets spec before call()
+  public BenchCommand() {}
+
+  @Override
+  public Integer call() throws Exception {
+    var top =
+        work.isPresent()
+            ? Files.createDirectories(work.get())
+            : Files.createTempDirectory("vela-bench");
+    Files.setPosixFilePermissions(top, PosixFilePermissions.fromString("rwxr-xr-x"));
+    var self = Thread.currentThread();
+    var interrupt = new Thread(() -> endOn(self), "bench-interrupt");
+    Runtime.getRuntime().addShutdownHook(interrupt);
+    try {
+      var report = measure(top.toAbsolutePath());
+      out().print(report.table());
+      out().flush();
+      if (json.isPresent()) {
+        Files.writeString(json.get(), report.json() + "\n");
+      }
+      return 0;
+    } finally {
+      cleanUp(top.toAbsolutePath());
+      try {
+        Runtime.getRuntime().removeShutdownHook(interrupt);
+      } catch (IllegalStateException e) {
+        // it is the hook that waits for us
+      }
+    }
+  }
+
+  /** On Ctrl-C: lets the measuring thread clean up before the process ends. */
+  private static void endOn(Thread measuring) {
+    measuring.interrupt();
+    try {
+      measuring.join(Duration.ofSeconds(90));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private Report measure(Path top) throws Exception {
+    var user = ServiceUser.resolve(this::say);
+    var postgres =
+        new PostgresBinaries(List.of(), top.resolve("postgres"))
+            .installation(PostgresConfig.DEFAULT.version());
+    var config =
+        Files.writeString(
+            top.resolve("vela.yaml"),
+            """
+            baselines:
+              large:
+                branches:
+                  create-on-connect: ["large-*"]
+              main:
+                branches:
+                  suspend-after: 1h
+            """);
+    say("starting vela up in " + top);
+    try (var vela = VelaUnderTest.start(top.resolve("data"), config)) {
+      var figures = new ArrayList<Figure>();
+      var floorData = vela.dataOfNewBranch("floor", "main");
+      var bin = postgres.bin();
+      if (wants(Bench.wake) || wants(Bench.create)) {
+        var floor =
+            new BarePostgres(
+                bin.resolve("postgres"), floorData, top.resolve("floor"), user, List.of());
+        var bench = new WakeBench(vela, floor, runs);
+        if (wants(Bench.wake)) {
+          say("wake");
+          figures.add(bench.wake());
+        }
+        if (wants(Bench.create)) {
+          say("create");
+          figures.add(bench.create());
+          var size = ByteSize.parse(large);
+          if (size.bytes() > 0) {
+            say("filling a cluster of " + size);
+            var cluster = LargeCluster.make(top.resolve("large"), bin, user, size);
+            vela.importDirectory("large", cluster);
+            say("create from " + size);
+            figures.add(bench.createLarge(size.toString(), "large-"));
+          }
+        }
+      }
+      if (wants(Bench.relay)) {
+        say("relay");
+        figures.addAll(relay(vela, bin, floorData, top, user));
+      }
+      return new Report(setting(vela, version(postgres)), figures);
+    }
+  }
+
+  private List<Figure> relay(
+      VelaUnderTest vela, Path bin, Path floorData, Path top, ServiceUser user) throws Exception {
+    int port;
+    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = socket.getLocalPort();
+    }
+    // The settings of a branch, so that the relay is all that differs.
+    var settings =
+        List.of(
+            "-p",
+            Integer.toString(port),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "shared_buffers=" + PostgresConfig.DEFAULT.sharedBuffers().bytes() / 8192,
+            "-c",
+            "synchronous_commit=off");
+    var pgbench = Pgbench.find(this::say);
+    var direct = new Pgbench.Server("127.0.0.1", port, "postgres", new Secret(""), "postgres");
+    var bare =
+        new BarePostgres(bin.resolve("postgres"), floorData, top.resolve("direct"), user, settings);
+    try (var server = bare.start()) {
+      return new RelayBench(vela, direct, pgbench, Math.min(runs, 7), Duration.ofSeconds(seconds))
+          .run();
+    }
+  }
+
+  private static String version(Installation postgres) throws CloneException, InterruptedException {
+    return Command.of(postgres.program("postgres").toString(), "--version").run().stdout().strip();
+  }
+
+  private boolean wants(Bench bench) {
+    return benches.contains(bench) || benches.contains(Bench.all);
+  }
+
+  private static Map<String, String> setting(VelaUnderTest vela, String postgres) throws Exception {
+    var setting = new LinkedHashMap<String, String>();
+    setting.put("java", Runtime.version().toString());
+    setting.put("postgres", postgres);
+    setting.put("kernel", System.getProperty("os.version"));
+    setting.put("cores", Integer.toString(Runtime.getRuntime().availableProcessors()));
+    setting.put("pool", vela.pool().encode());
+    return setting;
+  }
+
+  private static void cleanUp(Path top) throws IOException, InterruptedException {
+    // An interrupt that ended the measuring must not end the cleaning.
+    boolean interrupted = Thread.interrupted();
+    var mounts =
+        Files.readAllLines(Path.of("/proc/mounts")).stream()
+            .map(line -> line.split(" ")[1])
+            .filter(path -> path.startsWith(top + "/"))
+            .toList();
+    for (var mount : mounts.reversed()) {
+      Command.of("umount", mount).run();
+    }
+    Command.of("rm", "-rf", top.toString()).within(Duration.ofMinutes(5)).run();
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void say(String line) {
+    spec.commandLine().getErr().println(line);
+    spec.commandLine().getErr().flush();
+  }
+
+  private PrintWriter out() {
+    return spec.commandLine().getOut();
+  }
+}

@@ -1,0 +1,159 @@
+package io.vela.bench;
+
+import com.ongres.scram.client.ScramClient;
+import com.ongres.scram.common.exception.ScramException;
+import io.vela.config.value.Secret;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/**
+ * The smallest client that can be timed: connects, authenticates (trust or SCRAM-SHA-256), asks
+ * {@code SELECT 1} and returns at the first row. It speaks protocol 3.0 by itself, so that no
+ * driver's own work and none of Vela's code is in the figure.
+ */
+final class FirstRow {
+  private final SocketAddress address;
+  private final String user;
+  private final Secret password;
+  private final String database;
+
+  FirstRow(SocketAddress address, String user, Secret password, String database) {
+    this.address = address;
+    this.user = user;
+    this.password = password;
+    this.database = database;
+  }
+
+  /** The server refused; what it said. */
+  static final class RefusedException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    RefusedException(String message) {
+      super(message);
+    }
+  }
+
+  /**
+   * Connects and reads one row.
+   *
+   * @throws RefusedException when the server answered with an error
+   * @throws IOException when it could not be reached
+   */
+  void fetch() throws IOException {
+    var unix = address instanceof UnixDomainSocketAddress;
+    try (var channel =
+        unix ? SocketChannel.open(StandardProtocolFamily.UNIX) : SocketChannel.open()) {
+      if (!unix) {
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+      }
+      channel.connect(address);
+      var in = new DataInputStream(Channels.newInputStream(channel));
+      var out = new DataOutputStream(Channels.newOutputStream(channel));
+      send(out, 0, startup());
+      authenticate(in, out);
+      send(out, 'Q', text("SELECT 1"));
+      while (read(in).type != 'D') {
+        // RowDescription comes first
+      }
+      send(out, 'X', new byte[0]);
+    }
+  }
+
+  private void authenticate(DataInputStream in, DataOutputStream out) throws IOException {
+    try {
+      var scram =
+          ScramClient.builder()
+              .advertisedMechanisms(List.of("SCRAM-SHA-256"))
+              .username("*")
+              .password(password.reveal().toCharArray())
+              .build();
+      while (true) {
+        var message = read(in);
+        if (message.type == 'Z') {
+          return;
+        }
+        if (message.type != 'R') {
+          continue;
+        }
+        var body = new String(message.body, 4, message.body.length - 4, StandardCharsets.UTF_8);
+        switch (message.body[3]) {
+          case 10 -> {
+            var first = scram.clientFirstMessage().toString().getBytes(StandardCharsets.UTF_8);
+            var bytes = new ByteArrayOutputStream();
+            var reply = new DataOutputStream(bytes);
+            reply.write(text("SCRAM-SHA-256"));
+            reply.writeInt(first.length);
+            reply.write(first);
+            send(out, 'p', bytes.toByteArray());
+          }
+          case 11 -> {
+            scram.serverFirstMessage(body);
+            send(out, 'p', scram.clientFinalMessage().toString().getBytes(StandardCharsets.UTF_8));
+          }
+          case 12 -> scram.serverFinalMessage(body);
+          case 0 -> {}
+          default -> throw new IOException("unexpected authentication " + message.body[3]);
+        }
+      }
+    } catch (ScramException e) {
+      throw new IOException(e);
+    }
+  }
+
+  private byte[] startup() throws IOException {
+    var bytes = new ByteArrayOutputStream();
+    var packet = new DataOutputStream(bytes);
+    packet.writeInt(196_608);
+    for (var part : List.of("user", user, "database", database)) {
+      packet.write(text(part));
+    }
+    packet.writeByte(0);
+    return bytes.toByteArray();
+  }
+
+  private static byte[] text(String value) {
+    return (value + "\0").getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static void send(DataOutputStream out, int type, byte[] body) throws IOException {
+    var bytes = new ByteArrayOutputStream(body.length + 5);
+    var message = new DataOutputStream(bytes);
+    if (type != 0) {
+      message.writeByte(type);
+    }
+    message.writeInt(body.length + 4);
+    message.write(body);
+    out.write(bytes.toByteArray());
+  }
+
+  private static Message read(DataInputStream in) throws IOException {
+    int type = in.readUnsignedByte();
+    var body = new byte[in.readInt() - 4];
+    in.readFully(body);
+    if (type == 'E') {
+      throw new RefusedException(
+          new String(body, StandardCharsets.UTF_8).replace('\0', ' ').strip());
+    }
+    return new Message(type, body);
+  }
+
+  private static final class Message {
+    private final int type;
+    private final byte[] body;
+
+    Message(int type, byte[] body) {
+      this.type = type;
+      this.body = body;
+    }
+  }
+}

@@ -1,0 +1,140 @@
+package io.vela.bench;
+
+import io.vela.agent.exec.Command;
+import io.vela.cli.CliException;
+import io.vela.cli.client.ClientFile;
+import io.vela.cli.client.VelaClient;
+import io.vela.config.value.Secret;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/** {@code vela up} as a process of its own, on a data directory of its own, as users run it. */
+final class VelaUnderTest implements AutoCloseable {
+  private static final Duration START_LIMIT = Duration.ofMinutes(3);
+  private static final String ROLE = "postgres";
+
+  private final Process process;
+  private final Path data;
+  private final ClientFile address;
+  private final VelaClient rest;
+
+  private VelaUnderTest(Process process, Path data, ClientFile address) {
+    this.process = process;
+    this.data = data;
+    this.address = address;
+    this.rest = new VelaClient(URI.create(address.http()), address.token());
+  }
+
+  /** Starts it and waits until it is ready. */
+  static VelaUnderTest start(Path data, Path config) throws IOException {
+    var words = new ArrayList<String>();
+    words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    words.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"));
+    words.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.vela.cli.Vela", "up"));
+    words.addAll(List.of("--data", data.toString(), "--config", config.toString()));
+    words.addAll(List.of("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"));
+    var output = data.resolveSibling("up.log");
+    var process = Command.of(words).start(output);
+    long deadline = System.nanoTime() + START_LIMIT.toNanos();
+    while (!Files.readString(output).lines().anyMatch(line -> line.startsWith("ready"))) {
+      if (!process.isAlive() || System.nanoTime() > deadline) {
+        process.destroy();
+        throw new IOException("vela up did not become ready:\n" + Files.readString(output));
+      }
+      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+    }
+    var address =
+        ClientFile.read(data).orElseThrow(() -> new IOException("vela up wrote no client.json"));
+    return new VelaUnderTest(process, data, address);
+  }
+
+  /** A client of a branch, with a token for the whole system. */
+  FirstRow client(String branch) {
+    var token = token();
+    return new FirstRow(
+        new InetSocketAddress(address.listen().host(), address.listen().port()),
+        ROLE + "~" + token.id,
+        token.secret,
+        ROLE + "@" + branch);
+  }
+
+  /** The same for pgbench. */
+  Pgbench.Server server(String branch) {
+    var token = token();
+    return new Pgbench.Server(
+        address.listen().host(),
+        address.listen().port(),
+        ROLE + "~" + token.id,
+        token.secret,
+        ROLE + "@" + branch);
+  }
+
+  /** Creates a branch, asleep, and returns its data directory, which nobody else uses meanwhile. */
+  Path dataOfNewBranch(String branch, String baseline) throws CliException {
+    rest.post("/v1/branches/" + branch, new JsonObject().put("baseline", baseline));
+    var id = rest.get("/v1/branches/" + branch).getString("id");
+    return data.resolve("pool/clones").resolve(id).resolve("data");
+  }
+
+  void suspend(String branch) throws CliException {
+    rest.post("/v1/branches/" + branch + "/suspend?force=true");
+  }
+
+  void delete(String branch) throws CliException {
+    rest.delete("/v1/branches/" + branch + "?force=true");
+  }
+
+  /** Imports a stopped data directory and waits for the end. */
+  void importDirectory(String baseline, Path directory) throws CliException, IOException {
+    var operation =
+        rest.post(
+            "/v1/baselines",
+            new JsonObject().put("name", baseline).put("from", "dir:" + directory));
+    var path = "/v1/operations/" + operation.getValue("id");
+    while (true) {
+      var now = rest.get(path);
+      switch (now.getString("state")) {
+        case "succeeded", "done" -> {
+          return;
+        }
+        case "running" -> LockSupport.parkNanos(Duration.ofMillis(200).toNanos());
+        default -> throw new IOException("import failed: " + now.encode());
+      }
+    }
+  }
+
+  /** The pool in words. */
+  JsonObject pool() throws CliException {
+    return rest.get("/v1/pool");
+  }
+
+  private Token token() {
+    var parts = address.token().reveal().split("_", 3);
+    return new Token(parts[1], new Secret(parts[2]));
+  }
+
+  @Override
+  public void close() throws IOException {
+    process.destroy();
+    try {
+      if (!process.waitFor(60, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+        throw new IOException("vela up did not end within 60 s");
+      }
+    } catch (InterruptedException e) {
+      process.destroy();
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private record Token(String id, Secret secret) {}
+}

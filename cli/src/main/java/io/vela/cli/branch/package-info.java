@@ -1,0 +1,5 @@
+/** vela branch. */
+@NullMarked
+package io.vela.cli.branch;
+
+import org.jspecify.annotations.NullMarked;

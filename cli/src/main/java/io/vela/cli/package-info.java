@@ -1,0 +1,5 @@
+/** The command {@code vela}. */
+@NullMarked
+package io.vela.cli;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,32 @@
+package io.vela.cli.up;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What has been started: ended in the reverse order, each even when another fails to end. */
+final class Parts implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Parts.class);
+
+  private final Deque<Part> started = new ArrayDeque<>();
+
+  private record Part(String name, AutoCloseable end) {}
+
+  void add(String name, AutoCloseable end) {
+    started.push(new Part(name, end));
+  }
+
+  @Override
+  public void close() {
+    while (!started.isEmpty()) {
+      var part = started.pop();
+      try {
+        part.end().close();
+        log.debug("part ended name={}", part.name());
+      } catch (Exception e) {
+        log.error("part did not end name={}", part.name(), e);
+      }
+    }
+  }
+}

@@ -1,0 +1,194 @@
+package io.vela.cli.up;
+
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vela.admin.AdminServer;
+import io.vela.agent.CloneException;
+import io.vela.agent.LocalCloneService;
+import io.vela.agent.Source;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.LocalCluster;
+import io.vela.agent.postgres.PostgresBinaries;
+import io.vela.agent.storage.PoolOpener;
+import io.vela.agent.storage.ReachablePath;
+import io.vela.agent.storage.StorageDrivers;
+import io.vela.cli.CliException;
+import io.vela.cli.Terminal;
+import io.vela.cli.client.ClientFile;
+import io.vela.config.VelaConfig;
+import io.vela.config.value.HostPort;
+import io.vela.proxy.ProxyServer;
+import io.vela.proxy.net.TransportException;
+import io.vela.router.LocalRouter;
+import io.vela.router.RouteException;
+import io.vela.router.Router;
+import io.vela.router.branch.Scheduler;
+import io.vela.router.catalog.PgCatalog;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The composition root: makes every part, gives each what it needs, and ends them in order. */
+final class Up {
+  private static final Logger log = LoggerFactory.getLogger(Up.class);
+  private static final Duration CATALOG_START = Duration.ofSeconds(60);
+  private static final Duration DRAIN = Duration.ofSeconds(5);
+  private static final Set<String> ANY_ADDRESS = Set.of("0.0.0.0", "::");
+
+  private final Terminal terminal;
+  private final VelaConfig config;
+  private final boolean demo;
+  private final Consumer<String> say;
+
+  Up(Terminal terminal, VelaConfig config, boolean demo) {
+    this.terminal = terminal;
+    this.config = config;
+    this.demo = demo;
+    this.say =
+        line -> {
+          terminal.out().println(line);
+          log.info("said line=\"{}\"", line);
+        };
+  }
+
+  /**
+   * Runs until the process is told to stop.
+   *
+   * @return the exit code
+   */
+  int run(StopSignal stop) throws CliException, InterruptedException {
+    try (var parts = new Parts()) {
+      start(parts);
+      stop.await();
+      log.info("stopping");
+      return 0;
+    } catch (CloneException e) {
+      throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
+    } catch (RouteException e) {
+      throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
+    } catch (IOException | TransportException e) {
+      throw new CliException(String.valueOf(e.getMessage()), "", e);
+    }
+  }
+
+  private void start(Parts parts)
+      throws CliException,
+          CloneException,
+          RouteException,
+          IOException,
+          TransportException,
+          InterruptedException {
+    parts.add("lock", DataLock.take(config.data()));
+    log.info("starting data={} pid={}", config.data(), ProcessHandle.current().pid());
+    var user = ServiceUser.resolve(say);
+    var pool = new PoolOpener(StorageDrivers.all(), user, say).open(config.pool(), config.data());
+    var data = new ReachablePath(user, say).reachable(config.data());
+    var binaries = new PostgresBinaries(config.postgres().searchPath(), data.resolve("postgres"));
+    var threads = Executors.newVirtualThreadPerTaskExecutor();
+    parts.add("threads", threads::shutdownNow);
+    var database = catalog(parts, data, binaries, user);
+    var agent =
+        LocalCloneService.open(pool, binaries, user, data.resolve("run"), config.postgres());
+    parts.add("agent", agent);
+    var timer =
+        Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("vela-timer").factory());
+    parts.add("timer", timer::shutdownNow);
+    var vertx = database.vertx();
+    parts.add("vertx", () -> vertx.close().toCompletionStage().toCompletableFuture().join());
+    var metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    var router =
+        new LocalRouter(
+            config,
+            agent,
+            PgCatalog.open(vertx, database.client(), database.jdbc(), threads),
+            Scheduler.of(timer, Clock.systemUTC()),
+            metrics,
+            threads);
+    parts.add("router", router);
+    router.open();
+    var main = baseline(router);
+    var proxy =
+        ProxyServer.start(
+            config.listen(),
+            config.limits(),
+            config.transport(),
+            router,
+            metrics,
+            new KeptSecret(config.data()).read());
+    parts.add("proxy", () -> proxy.close(DRAIN));
+    var listen =
+        new HostPort(
+            config.listen().getFirst().address().host(), proxy.addresses().getFirst().getPort());
+    var admin = AdminServer.start(config.http(), router, metrics, listen);
+    parts.add("admin", admin);
+    var token = new AdminToken(router, config.data()).keep();
+    new ClientFile("http://" + reachable(admin.address()), listen, token.bearer())
+        .write(config.data());
+    log.info("ready listen={} http={}", listen, admin.address());
+    terminal.out().println(ReadyLine.of(main, token, reachable(listen)));
+    terminal.out().flush();
+  }
+
+  private CatalogDatabase catalog(
+      Parts parts, Path data, PostgresBinaries binaries, ServiceUser user)
+      throws CloneException, IOException, InterruptedException {
+    if (config.catalogUrl().isPresent()) {
+      return CatalogDatabase.at(config.catalogUrl().get());
+    }
+    var folder = passage(data.resolve("catalog"));
+    passage(data.resolve("run"));
+    var major = CatalogDatabase.major(folder).orElse(config.postgres().version());
+    var cluster =
+        LocalCluster.open(
+            folder,
+            data.resolve("run").resolve("catalog"),
+            binaries.installation(major),
+            user,
+            CATALOG_START);
+    parts.add("catalogue", () -> cluster.stop(config.limits().stopTimeout()));
+    return CatalogDatabase.of(cluster);
+  }
+
+  // A folder that the service user may pass through and not list.
+  private static Path passage(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    return Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx--x--x"));
+  }
+
+  private Router.BaselineView baseline(Router router) throws RouteException, InterruptedException {
+    for (var baseline : router.baselines()) {
+      if (baseline.name().equals(VelaConfig.MAIN)) {
+        if (demo) {
+          say.accept("the baseline main is there already; --demo fills only a new one");
+        }
+        return baseline;
+      }
+    }
+    say.accept(demo ? "filling the baseline main with the demo" : "making the empty baseline main");
+    return router.importBaseline(
+        VelaConfig.MAIN,
+        new Source.Empty(
+            config.postgres().version(), demo ? DemoSeed.scripts() : java.util.List.of()),
+        _ -> {});
+  }
+
+  // An address that means all of the host's own is not one to connect to.
+  private static HostPort reachable(HostPort address) {
+    return ANY_ADDRESS.contains(address.host())
+        ? new HostPort("127.0.0.1", address.port())
+        : address;
+  }
+
+  private static CliException told(String message, String detail, String hint, Exception cause) {
+    return new CliException(detail.isEmpty() ? message : message + "\n" + detail, hint, cause);
+  }
+}

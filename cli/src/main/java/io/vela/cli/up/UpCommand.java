@@ -1,0 +1,120 @@
+package io.vela.cli.up;
+
+import io.vela.cli.CliException;
+import io.vela.cli.Terminal;
+import io.vela.cli.client.DataDirectory;
+import io.vela.config.ConfigException;
+import io.vela.config.ConfigLoader;
+import io.vela.config.ListenerConfig;
+import io.vela.config.PoolConfig;
+import io.vela.config.VelaConfig;
+import io.vela.config.value.HostPort;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** {@code vela up}: the file, then what the command line says instead. */
+@Command(
+    name = "up",
+    mixinStandardHelpOptions = true,
+    description = "Run Vela until it is told to stop (Ctrl-C or SIGTERM).")
+public final class UpCommand implements Callable<Integer> {
+  private final Terminal terminal;
+
+  @Option(
+      names = "--demo",
+      description = "Fill a new baseline main with a web shop of a million rows.")
+  private boolean demo;
+
+  @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description = "Vela's own folder (VELA_DATA; ~/.vela).")
+  private @Nullable Path data;
+
+  @Option(names = "--config", paramLabel = "FILE", description = "The vela.yaml to read.")
+  private @Nullable Path config;
+
+  @Option(
+      names = "--listen",
+      paramLabel = "HOST:PORT",
+      converter = Address.class,
+      description = "Where Postgres clients connect (127.0.0.1:6432).")
+  private @Nullable HostPort listen;
+
+  @Option(
+      names = "--http",
+      paramLabel = "HOST:PORT",
+      converter = Address.class,
+      description = "Where REST and metrics answer (127.0.0.1:6433).")
+  private @Nullable HostPort http;
+
+  @Option(
+      names = "--pool-driver",
+      paramLabel = "DRIVER",
+      description = "auto, zfs, btrfs, reflink or copy (auto).")
+  private @Nullable String poolDriver;
+
+  public UpCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    var settings = configuration();
+    Files.createDirectories(settings.data());
+    ServerLog.writeTo(settings.data());
+    try (var stop = new StopSignal()) {
+      return new Up(terminal, settings, demo).run(stop);
+    }
+  }
+
+  private VelaConfig configuration() throws CliException {
+    var loader = new ConfigLoader(terminal.home());
+    VelaConfig result;
+    try {
+      result = config == null ? VelaConfig.defaults(loader.defaultData()) : loader.load(config);
+    } catch (ConfigException e) {
+      throw new CliException("the configuration cannot be used:\n" + e.getMessage(), "", e);
+    }
+    var named = DataDirectory.named(Optional.ofNullable(data), terminal);
+    if (named.isPresent()) {
+      result = result.withData(named.get());
+    }
+    if (listen != null) {
+      var branch = result.listen().getFirst().defaultBranch();
+      result = result.withListen(List.of(new ListenerConfig(listen, branch)));
+    }
+    if (http != null) {
+      result = result.withHttp(http);
+    }
+    return poolDriver == null ? result : result.withPool(pool(result.pool(), poolDriver));
+  }
+
+  private static PoolConfig pool(PoolConfig pool, String driver) throws CliException {
+    try {
+      return new PoolConfig(driver, pool.path(), pool.loopSize(), pool.reserve());
+    } catch (IllegalArgumentException e) {
+      throw new CliException("--pool-driver: " + e.getMessage(), "", e);
+    }
+  }
+
+  /** Reads an address; a wrong one is wrong usage. */
+  static final class Address implements ITypeConverter<HostPort> {
+    @Override
+    public HostPort convert(String text) {
+      try {
+        return HostPort.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+}

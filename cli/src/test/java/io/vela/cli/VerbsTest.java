@@ -1,0 +1,388 @@
+package io.vela.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vela.admin.AdminServer;
+import io.vela.admin.FakeRouter;
+import io.vela.cli.client.ClientFile;
+import io.vela.config.value.HostPort;
+import io.vela.config.value.Secret;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The verbs as real processes, against a real admin server over a scripted router. */
+final class VerbsTest {
+  private final FakeRouter router = new FakeRouter();
+
+  @TempDir private Path folder;
+  private Path data;
+  private AdminServer server;
+
+  /** How a process ended. */
+  private record Ended(int code, String out, String err) {}
+
+  @BeforeEach
+  void start() throws Exception {
+    data = Files.createDirectory(folder.resolve("data"));
+    var proxy = new HostPort("127.0.0.1", 6432);
+    server =
+        AdminServer.start(
+            new HostPort("127.0.0.1", 0),
+            router,
+            new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
+            proxy);
+    new ClientFile("http://" + server.address(), proxy, new Secret(FakeRouter.BEARER)).write(data);
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+  }
+
+  @Test
+  void onlyTheOwnerMayReadTheToken() throws Exception {
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file())))
+        .isEqualTo("rw-------");
+  }
+
+  @Test
+  void aBranchIsCreatedListedShownPutToSleepWokenAndDeleted() throws Exception {
+    var created = vela("branch", "create", "pr-1", "--suspend-after", "5min");
+    assertThat(created).isEqualTo(new Ended(0, "created pr-1\n", ""));
+    assertThat(router.calls).contains("create pr-1 from main Optional[PT5M]");
+
+    assertThat(vela("branch", "list").out().lines())
+        .hasSize(2)
+        .last()
+        .asString()
+        .matches("pr-1 +suspended +\\S+ \\S+ +0 +main +5min");
+    assertThat(vela("branch", "show", "pr-1").out())
+        .contains("baseline       main\n")
+        .contains("takes          3MB of its own, 5GB with what it shares\n");
+    assertThat(vela("branch", "resume", "pr-1").out()).isEqualTo("resumed pr-1\n");
+    assertThat(vela("branch", "suspend", "pr-1").out()).isEqualTo("suspended pr-1\n");
+    assertThat(vela("branch", "delete", "pr-1").out()).isEqualTo("deleted pr-1\n");
+    assertThat(router.calls).contains("delete pr-1 false");
+  }
+
+  @Test
+  void eachVerbPrintsJsonForPrograms() throws Exception {
+    router.put("pr-1");
+
+    assertThat(json("branch", "list").getJsonArray("branches").getJsonObject(0))
+        .isEqualTo(json("branch", "resume", "pr-1").put("state", "suspended"));
+    assertThat(json("branch", "show", "pr-1").getJsonObject("usage"))
+        .isEqualTo(new JsonObject().put("totalBytes", 5L << 30).put("exclusiveBytes", 3 << 20));
+    assertThat(json("why", "pr-1").getString("sleepsAt")).isEqualTo("2026-11-22T08:01:00Z");
+    assertThat(
+            json("baseline", "list").getJsonArray("baselines").getJsonObject(0).getInteger("major"))
+        .isEqualTo(18);
+    assertThat(json("baseline", "import", "prod", "--from", "dir:/x").getString("state"))
+        .isEqualTo("succeeded");
+    assertThat(json("url", "pr-1").getString("jdbcUrl")).startsWith("jdbc:postgresql://");
+    assertThat(json("branch", "delete", "pr-1")).isEqualTo(new JsonObject("{\"name\":\"pr-1\"}"));
+  }
+
+  @Test
+  void whySaysWhatKeepsABranchAwakeAndWhenItSleeps() throws Exception {
+    router.put("pr-1");
+
+    assertThat(vela("why", "pr-1").out())
+        .startsWith("branch \"pr-1\" is asleep\n  session 7: app shop\nsleeps at ");
+  }
+
+  @Test
+  void aUrlIsPrintedForAnyClientAndForJdbc() throws Exception {
+    assertThat(vela("url", "pr-1").out())
+        .isEqualTo("postgresql://app~k3f9x2:p%2Bw%2Fd@127.0.0.1:6432/shop\n");
+    assertThat(vela("url", "--jdbc", "pr-1").out())
+        .isEqualTo("jdbc:postgresql://127.0.0.1:6432/shop?user=app~k3f9x2&password=p%2Bw%2Fd\n");
+    assertThat(vela("url", "pr-1", "--role", "r", "--database", "d").out())
+        .isEqualTo("postgresql://r~k3f9x2:p%2Bw%2Fd@127.0.0.1:6432/d\n");
+  }
+
+  @Test
+  void psqlGetsTheAddressAsArgumentAndThePasswordByTheEnvironment() throws Exception {
+    var psql = folder.resolve("psql");
+    Files.writeString(
+        psql,
+        """
+        #!/bin/sh
+        printf '%s\\n' "$$" "$PGPASSWORD" "$@"
+        read line
+        echo "$line"
+        exit 7
+        """);
+    Files.setPosixFilePermissions(psql, PosixFilePermissions.fromString("rwx------"));
+
+    var builder =
+        command(
+            Map.of("PATH", folder + ":/usr/bin:/bin"), "psql", "pr-1", "--", "-c", "SELECT 'a b'");
+    var process = builder.start();
+    try (var in = process.outputWriter(UTF_8)) {
+      in.write("typed\n");
+    }
+    var ended = ended(process);
+
+    assertThat(ended.out().lines())
+        .containsExactly(
+            Long.toString(process.pid()),
+            "p+w/d",
+            "--dbname=host='127.0.0.1' port=6432 user='app~k3f9x2' dbname='shop'",
+            "-c",
+            "SELECT 'a b'",
+            "typed");
+    assertThat(ended.code()).isEqualTo(7);
+  }
+
+  @Test
+  void withoutPsqlTheMessageNamesItsPackage() throws Exception {
+    var ended = ended(command(Map.of("PATH", folder.toString()), "psql", "pr-1").start());
+
+    assertThat(ended.code()).isEqualTo(1);
+    assertThat(ended.err()).contains("psql was not found").contains("postgresql-client");
+  }
+
+  @Test
+  void whatTheServerRefusesIsToldWithItsHintAndCode1() throws Exception {
+    router.put("busy");
+
+    assertThat(vela("branch", "suspend", "busy"))
+        .isEqualTo(
+            new Ended(
+                1,
+                "",
+                """
+                vela: branch "busy" is in use
+                session 7: app shop
+                hint: With --force (?force=true) those that use it are disconnected.
+                """));
+    assertThat(vela("branch", "suspend", "busy", "--force").code()).isZero();
+    assertThat(vela("branch", "show", "absent").err())
+        .startsWith("vela: branch \"absent\" does not exist\nhint: ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "nothing",
+        "branch",
+        "branch show",
+        "branch show A",
+        "branch list --wrong",
+        "branch create a --suspend-after 5",
+        "baseline import a",
+        "up --listen nowhere"
+      })
+  void wrongUsageIsCode2(String arguments) throws Exception {
+    var ended = vela(arguments.isEmpty() ? new String[0] : arguments.split(" ", -1));
+
+    assertThat(ended.code()).isEqualTo(2);
+    assertThat(ended.out()).isEmpty();
+    assertThat(ended.err()).isNotEmpty();
+  }
+
+  @Test
+  void withoutAServerTheMessageSaysWhereItWasLookedFor() throws Exception {
+    server.close();
+    assertThat(vela("branch", "list"))
+        .isEqualTo(
+            new Ended(
+                1,
+                "",
+                """
+                vela: no Vela answers at http://%s
+                hint: Is it running? Start it with "vela up".
+                """
+                    .formatted(server.address())));
+
+    var elsewhere = vela("branch", "list", "--data", folder.resolve("none").toString());
+    assertThat(elsewhere.code()).isEqualTo(1);
+    assertThat(elsewhere.err())
+        .startsWith("vela: no Vela was started with the data directory " + folder.resolve("none"));
+  }
+
+  @Test
+  void theServerCanBeNamedByUrlAndToken() throws Exception {
+    var url = "http://" + server.address() + "/";
+    var environment =
+        Map.of("VELA_URL", url, "VELA_TOKEN", FakeRouter.BEARER, "VELA_DATA", "/none");
+
+    assertThat(ended(command(environment, "branch", "list").start()).code()).isZero();
+    assertThat(ended(command(Map.of("VELA_URL", url), "branch", "list").start()).err())
+        .startsWith("vela: VELA_URL is set and VELA_TOKEN is not");
+    assertThat(
+            ended(
+                    command(
+                            Map.of("VELA_URL", url, "VELA_TOKEN", "vela_root_wrong"),
+                            "branch",
+                            "list")
+                        .start())
+                .err())
+        .startsWith("vela: the token is not valid");
+  }
+
+  @Test
+  void aDamagedClientFileIsSaidToBe() throws Exception {
+    Files.writeString(file(), "{}");
+
+    assertThat(vela("branch", "list").err()).contains("client.json is damaged");
+  }
+
+  @Test
+  void anImportTakesItsPasswordFromUrlEnvironmentOrFile() throws Exception {
+    var pgpass =
+        Files.writeString(
+            folder.resolve("pgpass"), "other:*:*:*:no\ndb:5432:*:v\\:a:from\\\\file\n");
+    Files.setPosixFilePermissions(pgpass, PosixFilePermissions.fromString("rw-------"));
+    var environment = Map.of("PGPASSFILE", pgpass.toString());
+
+    vela("baseline", "import", "a", "--from", "postgresql://u:from%40url@db/");
+    ended(
+        command(
+                Map.of("PGPASSWORD", "from env"),
+                "baseline",
+                "import",
+                "b",
+                "--from",
+                "postgresql://u@db/")
+            .start());
+    ended(
+        command(environment, "baseline", "import", "c", "--from", "postgresql://v%3Aa@db/")
+            .start());
+    ended(command(environment, "baseline", "import", "d", "--from", "postgresql://u@db/").start());
+
+    assertThat(router.calls)
+        .contains(
+            "import a u from@url db:5432",
+            "import b u from env db:5432",
+            "import c v:a from\\file db:5432",
+            "import d u - db:5432");
+  }
+
+  @Test
+  void aFailedImportIsToldWithItsHint() throws Exception {
+    var ended = vela("baseline", "import", "a", "--from", "dir:/missing");
+
+    assertThat(ended.code()).isEqualTo(1);
+    assertThat(ended.err())
+        .contains("no postgres of Postgres 13 was found")
+        .contains("hint: Install the package postgresql-13");
+    assertThat(vela("baseline", "import", "a", "--from", "ftp://x").err())
+        .startsWith("vela: --from: a source is postgresql://");
+  }
+
+  @Test
+  void interruptingAnImportCancelsItAtTheServer() throws Exception {
+    var process = command(Map.of(), "baseline", "import", "a", "--from", "dir:/slow").start();
+    try (var err = process.errorReader(UTF_8)) {
+      assertThat(err.readLine()).isEqualTo("copying");
+      new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+
+      assertThat(router.interrupted.await(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(err.readLine()).isEqualTo("vela: the import was cancelled");
+      assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.exitValue()).isEqualTo(130);
+    }
+  }
+
+  @Test
+  void versionHelpAndCompletionNeedNoServer() throws Exception {
+    server.close();
+
+    assertThat(vela("--version").out()).matches("vela \\d+\\.\\d+\\.\\d+\\S*\n");
+    assertThat(vela("--help").out()).contains("baseline", "branch", "psql", "up", "url", "why");
+    assertThat(vela("branch", "delete", "--help").out()).contains("--force");
+    assertThat(vela("generate-completion").out()).contains("complete -F");
+  }
+
+  @Test
+  void aClientStartsNoServerClassesAndNoLogging() throws Exception {
+    var builder = command(Map.of(), "branch", "list");
+    builder.command().add(1, "-Xlog:class+load:stderr");
+    var ended = ended(builder.start());
+
+    assertThat(ended.code()).isZero();
+    assertThat(ended.err())
+        .contains("io.vela.cli.client.VelaClient")
+        .doesNotContain("ch.qos.logback")
+        .doesNotContain("io.netty")
+        .doesNotContain("io.vertx.core.impl.VertxImpl")
+        .doesNotContain("io.vela.admin.AdminServer");
+  }
+
+  private Path file() {
+    return data.resolve("client.json");
+  }
+
+  private JsonObject json(String... arguments) throws Exception {
+    var all = new ArrayList<>(List.of(arguments));
+    all.add("--json");
+    var ended = vela(all.toArray(String[]::new));
+    assertThat(ended.code()).as(ended.err()).isZero();
+    return new JsonObject(ended.out());
+  }
+
+  private Ended vela(String... arguments) throws Exception {
+    return ended(command(Map.of(), arguments).start());
+  }
+
+  private ProcessBuilder command(Map<String, String> environment, String... arguments) {
+    var command = new ArrayList<String>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of(
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            "io.vela.cli.Vela"));
+    command.addAll(List.of(arguments));
+    var builder = new ProcessBuilder(command);
+    builder
+        .environment()
+        .keySet()
+        .removeIf(name -> name.startsWith("PG") || name.startsWith("VELA"));
+    builder.environment().put("VELA_DATA", data.toString());
+    builder.environment().putAll(environment);
+    return builder;
+  }
+
+  private static Ended ended(Process process) throws InterruptedException {
+    var err =
+        CompletableFuture.supplyAsync(
+            () -> text(process.getErrorStream()), command -> Thread.ofVirtual().start(command));
+    var out = text(process.getInputStream());
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    return new Ended(process.exitValue(), out, err.join());
+  }
+
+  private static String text(InputStream stream) {
+    try (stream) {
+      return new String(stream.readAllBytes(), UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,268 @@
+package io.vela.config;
+
+import io.vela.config.ConfigException.ConfigError;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.config.value.ByteSize;
+import io.vela.config.value.Durations;
+import io.vela.config.value.HostPort;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.nodes.Node;
+
+/**
+ * Reads {@code vela.yaml}. Every error is reported, each with file, line, path and what was
+ * expected. Paths in the file may begin with {@code ~/} and are otherwise relative to its folder.
+ */
+public final class ConfigLoader {
+  private final Path home;
+
+  /**
+   * @param home the user's home, for {@code ~/}
+   */
+  public ConfigLoader(Path home) {
+    this.home = home;
+  }
+
+  /** The data directory when none is named. */
+  public Path defaultData() {
+    return home.resolve(".vela");
+  }
+
+  /** Reads a file. Blocks. */
+  public VelaConfig load(Path file) throws ConfigException {
+    try {
+      return parse(
+          file.toString(), file.toAbsolutePath().resolveSibling(""), Files.readString(file));
+    } catch (NoSuchFileException e) {
+      throw failed(file.toString(), 0, "the file does not exist");
+    } catch (CharacterCodingException e) {
+      throw failed(file.toString(), 0, "the file is not UTF-8");
+    } catch (IOException e) {
+      throw failed(file.toString(), 0, "the file cannot be read: " + e.getMessage());
+    }
+  }
+
+  /**
+   * Reads a text.
+   *
+   * @param file what to call it in errors
+   * @param folder what its paths are relative to
+   */
+  public VelaConfig parse(String file, Path folder, String text) throws ConfigException {
+    Optional<Node> document;
+    try {
+      document =
+          new Compose(LoadSettings.builder().setLabel(file).setUseMarks(true).build())
+              .composeString(text);
+    } catch (MarkedYamlEngineException e) {
+      int line = e.getProblemMark().map(mark -> mark.getLine() + 1).orElse(0);
+      throw failed(file, line, "not YAML: " + e.getProblem());
+    } catch (YamlEngineException e) {
+      throw failed(file, 0, "not YAML: " + e.getMessage());
+    }
+    var errors = new ArrayList<ConfigError>();
+    var config = root(YamlSection.of(file, "", document, errors), new Paths(home, folder));
+    if (!errors.isEmpty()) {
+      errors.sort(Comparator.comparingInt(ConfigError::line));
+      throw new ConfigException(errors);
+    }
+    return config;
+  }
+
+  private static ConfigException failed(String file, int line, String problem) {
+    return new ConfigException(List.of(new ConfigError(file, line, "", problem)));
+  }
+
+  private VelaConfig root(YamlSection root, Paths paths) {
+    var defaults = VelaConfig.defaults(defaultData());
+    var listen = root.list("listen", ConfigLoader::listener, defaults.listen());
+    if (listen.isEmpty()) {
+      root.error("listen", "expected at least one address");
+      listen = defaults.listen();
+    }
+    var http = root.scalar("http", HostPort::parse, defaults.http());
+    var data = root.scalar("data", paths::parse, defaults.data());
+    var pool = pool(root.section("pool"), paths);
+    var postgres = postgres(root.section("postgres"), paths);
+    var catalogUrl = catalogUrl(root.section("catalog"));
+    var baselines = baselines(root.section("baselines"));
+    var limits = limits(root.section("limits"));
+    var transport = root.scalar("transport", VelaConfig::validTransport, defaults.transport());
+    root.end();
+    return new VelaConfig(
+        listen, http, data, pool, postgres, catalogUrl, baselines, limits, transport);
+  }
+
+  private static ListenerConfig listener(YamlSection section) {
+    var listener =
+        new ListenerConfig(
+            section.scalar("address", HostPort::parse, ListenerConfig.DEFAULT.address()),
+            section.scalar(
+                "default-branch", text -> Optional.of(new BranchName(text)), Optional.empty()));
+    section.end();
+    return listener;
+  }
+
+  private static PoolConfig pool(YamlSection section, Paths paths) {
+    var standard = PoolConfig.DEFAULT;
+    var pool =
+        new PoolConfig(
+            section.scalar("driver", PoolConfig::validDriver, standard.driver()),
+            section.scalar("path", text -> Optional.of(paths.parse(text)), standard.path()),
+            section.scalar("loop-size", ByteSize::parse, standard.loopSize()),
+            section.scalar("reserve", ByteSize::parse, standard.reserve()));
+    section.end();
+    return pool;
+  }
+
+  // A record's own constructor checks each value here, with the others at their defaults, so that
+  // the rule stands in one place and the error still has the value's line.
+  private static PostgresConfig postgres(YamlSection section, Paths paths) {
+    var standard = PostgresConfig.DEFAULT;
+    var postgres =
+        new PostgresConfig(
+            section.scalars("search-path", paths::parse, standard.searchPath()),
+            section.scalar(
+                "version",
+                text ->
+                    new PostgresConfig(List.of(), integer(text), standard.sharedBuffers())
+                        .version(),
+                standard.version()),
+            section.scalar(
+                "shared-buffers",
+                text ->
+                    new PostgresConfig(List.of(), standard.version(), ByteSize.parse(text))
+                        .sharedBuffers(),
+                standard.sharedBuffers()));
+    section.end();
+    return postgres;
+  }
+
+  private static Optional<String> catalogUrl(YamlSection section) {
+    var url =
+        section.scalar("url", text -> Optional.of(postgresUrl(text)), Optional.<String>empty());
+    section.end();
+    return url;
+  }
+
+  private static Map<BaselineName, BranchPolicy> baselines(YamlSection section) {
+    var baselines = new LinkedHashMap<BaselineName, BranchPolicy>();
+    var named =
+        section.sections(
+            name ->
+                BaselineName.isValid(name)
+                    ? Optional.empty()
+                    : Optional.of("not a baseline name; expected " + BaselineName.RULE));
+    named.forEach(
+        (name, baseline) -> {
+          baselines.put(new BaselineName(name), policy(baseline.section("branches")));
+          baseline.end();
+        });
+    return baselines;
+  }
+
+  private static BranchPolicy policy(YamlSection section) {
+    var standard = BranchPolicy.DEFAULT;
+    var policy =
+        new BranchPolicy(
+            section.scalars(
+                "create-on-connect", BranchPolicy::validPattern, standard.createOnConnect()),
+            section.scalar("suspend-after", ConfigLoader::positive, standard.suspendAfter()),
+            section.scalar("durability", Durability::parse, standard.durability()));
+    section.end();
+    return policy;
+  }
+
+  private static LimitsConfig limits(YamlSection section) {
+    var standard = LimitsConfig.DEFAULT;
+    var limits =
+        new LimitsConfig(
+            section.scalar("wake-timeout", ConfigLoader::positive, standard.wakeTimeout()),
+            section.scalar("stop-timeout", ConfigLoader::positive, standard.stopTimeout()),
+            section.scalar(
+                "authentication-timeout", ConfigLoader::positive, standard.authenticationTimeout()),
+            section.scalar(
+                "start-concurrency",
+                text -> atLeastOne(integer(text)),
+                standard.startConcurrency()),
+            section.scalar(
+                "startup-hold",
+                text -> {
+                  var size = ByteSize.parse(text);
+                  atLeastOne(size.bytes());
+                  return size;
+                },
+                standard.startupHold()));
+    section.end();
+    return limits;
+  }
+
+  private static Duration positive(String text) {
+    var duration = Durations.parse(text);
+    if (!duration.isPositive()) {
+      throw new IllegalArgumentException("expected more than 0: " + Durations.RULE);
+    }
+    return duration;
+  }
+
+  private static int integer(String text) {
+    try {
+      return Integer.parseInt(text);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("\"" + text + "\" is not a whole number", e);
+    }
+  }
+
+  private static int atLeastOne(int value) {
+    atLeastOne((long) value);
+    return value;
+  }
+
+  private static void atLeastOne(long value) {
+    if (value < 1) {
+      throw new IllegalArgumentException("expected at least 1");
+    }
+  }
+
+  // The URL may hold a password, so the error does not repeat it.
+  private static String postgresUrl(String text) {
+    if (!text.startsWith("postgresql://") && !text.startsWith("postgres://")) {
+      throw new IllegalArgumentException("expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE");
+    }
+    return text;
+  }
+
+  /** Turns the file's texts into paths. */
+  private record Paths(Path home, Path folder) {
+    Path parse(String text) {
+      if (text.isBlank()) {
+        throw new IllegalArgumentException("expected a path");
+      }
+      try {
+        if (text.equals("~")) {
+          return home;
+        }
+        return (text.startsWith("~/") ? home.resolve(text.substring(2)) : folder.resolve(text))
+            .normalize();
+      } catch (InvalidPathException e) {
+        throw new IllegalArgumentException("\"" + text + "\" is not a path", e);
+      }
+    }
+  }
+}

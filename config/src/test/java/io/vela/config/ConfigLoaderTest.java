@@ -1,0 +1,263 @@
+package io.vela.config;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.config.value.ByteSize;
+import io.vela.config.value.HostPort;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+final class ConfigLoaderTest {
+  private static final Path HOME = Path.of("/home/vera");
+  private static final Path FOLDER = Path.of("/etc/vela");
+
+  private final ConfigLoader loader = new ConfigLoader(HOME);
+
+  @Test
+  void theSampleIsTheDefaults() throws Exception {
+    assertThat(parse(sample())).isEqualTo(VelaConfig.defaults(HOME.resolve(".vela")));
+  }
+
+  @Test
+  void anEmptyFileIsTheDefaults() throws Exception {
+    assertThat(parse("")).isEqualTo(VelaConfig.defaults(HOME.resolve(".vela")));
+    assertThat(parse("# nothing\n")).isEqualTo(VelaConfig.defaults(HOME.resolve(".vela")));
+  }
+
+  @Test
+  void aKeyWithoutAValueIsAsIfAbsent() throws Exception {
+    assertThat(parse("pool:\nlimits:\n  wake-timeout:\n"))
+        .isEqualTo(VelaConfig.defaults(HOME.resolve(".vela")));
+  }
+
+  @Test
+  void whatTheSampleLeavesOutIsValidToo() throws Exception {
+    var config = parse(sample().replace("#: ", ""));
+
+    assertThat(config.listen().getFirst().defaultBranch()).contains(new BranchName("dev"));
+    assertThat(config.pool().path()).contains(Path.of("/var/lib/vela/pool"));
+    assertThat(config.catalogUrl()).contains("postgresql://vela:secret@db.example.com:5432/vela");
+  }
+
+  @Test
+  void eachDefaultIsAsDocumented() throws Exception {
+    var config = parse("");
+
+    assertThat(config.listen())
+        .containsExactly(new ListenerConfig(new HostPort("127.0.0.1", 6432), Optional.empty()));
+    assertThat(config.http()).isEqualTo(new HostPort("127.0.0.1", 6433));
+    assertThat(config.data()).isEqualTo(Path.of("/home/vera/.vela"));
+    assertThat(config.pool().driver()).isEqualTo("auto");
+    assertThat(config.pool().path()).isEmpty();
+    assertThat(config.pool().loopSize()).isEqualTo(new ByteSize(64L << 30));
+    assertThat(config.pool().reserve()).isEqualTo(new ByteSize(256L << 20));
+    assertThat(config.postgres().searchPath()).isEmpty();
+    assertThat(config.postgres().version()).isEqualTo(18);
+    assertThat(config.postgres().sharedBuffers()).isEqualTo(new ByteSize(32L << 20));
+    assertThat(config.catalogUrl()).isEmpty();
+    assertThat(config.baselines()).containsOnlyKeys(VelaConfig.MAIN);
+    var policy = config.policy(VelaConfig.MAIN);
+    assertThat(policy.createOnConnect()).containsExactly("*");
+    assertThat(policy.suspendAfter()).isEqualTo(Duration.ofSeconds(60));
+    assertThat(policy.durability()).isEqualTo(Durability.RELAXED);
+    assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
+    assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
+    assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
+    assertThat(config.limits().startConcurrency()).isEqualTo(16);
+    assertThat(config.limits().startupHold()).isEqualTo(new ByteSize(64L << 10));
+    assertThat(config.transport()).isEqualTo("auto");
+  }
+
+  @Test
+  void eachKeyReachesItsValue() throws Exception {
+    var config =
+        parse(
+            """
+            listen:
+              - address: "[::1]:7000"
+                default-branch: dev
+              - address: 10.0.0.1:7001
+            http: 127.0.0.1:7002
+            data: ~/else
+            pool: {driver: btrfs, path: pool, loop-size: 1TB, reserve: 2GB}
+            postgres:
+              search-path: [/opt/pg, ~/pg]
+              version: 16
+              shared-buffers: 8MB
+            catalog: {url: "postgres://c/d"}
+            baselines:
+              staging:
+                branches: {create-on-connect: ["pr-*", dev], suspend-after: 5min, durability: none}
+            limits:
+              wake-timeout: 1s
+              stop-timeout: 2s
+              authentication-timeout: 500ms
+              start-concurrency: 3
+              startup-hold: 4kB
+            transport: io_uring
+            """);
+
+    assertThat(config)
+        .isEqualTo(
+            new VelaConfig(
+                List.of(
+                    new ListenerConfig(
+                        new HostPort("::1", 7000), Optional.of(new BranchName("dev"))),
+                    new ListenerConfig(new HostPort("10.0.0.1", 7001), Optional.empty())),
+                new HostPort("127.0.0.1", 7002),
+                Path.of("/home/vera/else"),
+                new PoolConfig(
+                    "btrfs",
+                    Optional.of(Path.of("/etc/vela/pool")),
+                    new ByteSize(1L << 40),
+                    new ByteSize(2L << 30)),
+                new PostgresConfig(
+                    List.of(Path.of("/opt/pg"), Path.of("/home/vera/pg")),
+                    16,
+                    new ByteSize(8L << 20)),
+                Optional.of("postgres://c/d"),
+                java.util.Map.of(
+                    new BaselineName("staging"),
+                    new BranchPolicy(
+                        List.of("pr-*", "dev"), Duration.ofMinutes(5), Durability.NONE)),
+                new LimitsConfig(
+                    Duration.ofSeconds(1),
+                    Duration.ofSeconds(2),
+                    Duration.ofMillis(500),
+                    3,
+                    new ByteSize(4L << 10)),
+                "io_uring"));
+  }
+
+  @Test
+  void createPatternsAreTriedInTheFilesOrder() throws Exception {
+    var config = parse("baselines: {zeta: {}, alpha: {}, main: {}}");
+
+    assertThat(config.baselines().keySet())
+        .extracting(BaselineName::value)
+        .containsExactly("zeta", "alpha", "main");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          poool: 1                         | poool                     | unknown key; expected one of listen, http, data, pool, postgres, catalog, baselines, limits, transport
+          pool: {drver: copy}              | pool.drver                | unknown key; expected one of driver, path, loop-size, reserve
+          pool: {driver: ext4}             | pool.driver               | "ext4" is not a storage driver; expected one of auto, zfs, btrfs, reflink, copy
+          pool: copy                       | pool                      | expected a mapping of keys to values
+          pool: {driver: [copy]}           | pool.driver               | expected a single value
+          pool: {path: " "}                | pool.path                 | expected a path
+          pool: {loop-size: 64GiB}         | pool.loop-size            | "64GiB" is not a size: a number and B, kB, MB, GB or TB
+          pool: {reserve: -1}              | pool.reserve              | "-1" is not a size: a number and B, kB, MB, GB or TB
+          listen: 127.0.0.1:5              | listen                    | expected a list
+          listen: []                       | listen                    | expected at least one address
+          listen: [{address: nowhere}]     | listen[0].address         | "nowhere" is not host:port
+          listen: [{default-branch: A}]    | listen[0].default-branch  | invalid branch name "A": 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit
+          listen: [{tls: on}]              | listen[0].tls             | unknown key; expected one of address, default-branch
+          http: a:70000                    | http                      | port 70000 is not between 0 and 65535
+          postgres: {version: 9}           | postgres.version          | Postgres 9 is not supported: 14 or later
+          postgres: {version: new}         | postgres.version          | "new" is not a whole number
+          postgres: {shared-buffers: 1kB}  | postgres.shared-buffers   | shared-buffers must be at least 128kB
+          catalog: {url: 'mysql://x'}      | catalog.url               | expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE
+          baselines: {Main: {}}            | baselines.Main            | not a baseline name; expected 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit
+          baselines: {a: {branchs: {}}}    | baselines.a.branchs       | unknown key; expected one of branches
+          baselines: {a: {branches: {suspend-after: 5}}} | baselines.a.branches.suspend-after | "5" is not a duration: a number and ms, s, min, h or d, as 60s or 5min
+          baselines: {a: {branches: {suspend-after: 0s}}} | baselines.a.branches.suspend-after | expected more than 0: a number and ms, s, min, h or d, as 60s or 5min
+          baselines: {a: {branches: {durability: some}}} | baselines.a.branches.durability | "some" is not a durability; expected full, relaxed or none
+          baselines: {a: {branches: {create-on-connect: [PR]}}} | baselines.a.branches.create-on-connect[0] | "PR" is not a pattern of branch names (a-z, 0-9, '.', '_', '-', '*')
+          limits: {start-concurrency: 0}   | limits.start-concurrency  | expected at least 1
+          limits: {startup-hold: 0B}       | limits.startup-hold       | expected at least 1
+          limits: {wake-timeout: 0ms}      | limits.wake-timeout       | expected more than 0: a number and ms, s, min, h or d, as 60s or 5min
+          transport: kqueue                | transport                 | "kqueue" is not a transport; expected one of auto, epoll, io_uring, nio
+          {http: 'a:1', http: 'b:1'}       | http                      | the key is there twice
+          """,
+      quoteCharacter = '\0')
+  void eachErrorNamesFileLinePathAndWhatWasExpected(String yaml, String path, String problem) {
+    var failure = catchThrowableOfType(ConfigException.class, () -> parse("# a comment\n" + yaml));
+
+    assertThat(failure.errors())
+        .containsExactly(new ConfigException.ConfigError("vela.yaml", 2, path, problem));
+    assertThat(failure).hasMessage("vela.yaml:2: " + path + ": " + problem);
+  }
+
+  @Test
+  void allErrorsAreReportedAtOnceInTheFilesOrder() {
+    assertThatThrownBy(
+            () ->
+                parse(
+                    """
+                    limits:
+                      wake-timeout: soon
+                    pool:
+                      driver: ext4
+                      size: 3
+                    http: here
+                    """))
+        .isInstanceOf(ConfigException.class)
+        .message()
+        .satisfies(
+            message ->
+                assertThat(message.lines().map(line -> line.substring(0, 12)))
+                    .containsExactly(
+                        "vela.yaml:2:", "vela.yaml:4:", "vela.yaml:5:", "vela.yaml:6:"));
+  }
+
+  @Test
+  void whatIsNotYamlIsAnErrorWithItsLine() {
+    var failure = catchThrowableOfType(ConfigException.class, () -> parse("a: b\nc: [d\n"));
+
+    assertThat(failure.errors())
+        .singleElement()
+        .satisfies(
+            error -> {
+              assertThat(error.line()).isGreaterThan(1);
+              assertThat(error.problem()).startsWith("not YAML: ");
+            });
+  }
+
+  @Test
+  void aDocumentThatIsAListIsAnError() {
+    assertThatThrownBy(() -> parse("- a\n"))
+        .hasMessage("vela.yaml:1: expected a mapping of keys to values");
+  }
+
+  @Test
+  void aMissingFileIsAnErrorThatNamesIt(@TempDir Path folder) {
+    assertThatThrownBy(() -> loader.load(folder.resolve("absent.yaml")))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(folder.resolve("absent.yaml") + ": the file does not exist");
+  }
+
+  @Test
+  void aPathInAFileIsRelativeToItsFolder(@TempDir Path folder) throws Exception {
+    var file = Files.writeString(folder.resolve("vela.yaml"), "data: here\n");
+
+    assertThat(loader.load(file).data()).isEqualTo(folder.resolve("here"));
+  }
+
+  private VelaConfig parse(String text) throws ConfigException {
+    return loader.parse("vela.yaml", FOLDER, text);
+  }
+
+  private static String sample() throws IOException {
+    try (var in = ConfigLoader.class.getResourceAsStream("vela.yaml")) {
+      assertThat(in).isNotNull();
+      return new String(in.readAllBytes(), UTF_8);
+    }
+  }
+}

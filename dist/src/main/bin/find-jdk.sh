@@ -1,0 +1,49 @@
+# Sourced by ./vela of a checkout and by bin/vela of a distribution.
+
+VELA_NEEDS_JDK=25
+
+# The major version of the Java home $1, read from its release file because starting a JVM to ask
+# takes as long as most commands; nothing when it is none.
+jdk_version() {
+  [ -x "$1/bin/java" ] || return 0
+  if [ -r "$1/release" ]; then
+    sed -n 's/^JAVA_VERSION="\{0,1\}\([0-9]*\).*/\1/p' "$1/release"
+  else
+    "$1/bin/java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1
+  fi
+}
+
+# Prints the path of a java that is new enough: VELA_JAVA, JAVA_HOME's, the PATH's, or the newest
+# found where JDKs are usually installed.
+find_jdk() {
+  local home version best= best_version=0 path_java=
+  if [ -n "${VELA_JAVA:-}" ]; then
+    echo "$VELA_JAVA"
+    return
+  fi
+  path_java=$(command -v java || true)
+  [ -z "$path_java" ] || path_java=$(dirname "$(dirname "$(readlink -f "$path_java")")")
+  for home in "${JAVA_HOME:-}" "$path_java"; do
+    [ -n "$home" ] || continue
+    version=$(jdk_version "$home")
+    if [ "${version:-0}" -ge "$VELA_NEEDS_JDK" ]; then
+      echo "$home/bin/java"
+      return
+    fi
+  done
+  for home in /usr/lib/jvm/* /usr/local/lib/jvm/* /opt/java/* /opt/jdk* \
+    "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* "$HOME"/.local/share/mise/installs/java/* \
+    "$HOME"/.asdf/installs/java/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
+    version=$(jdk_version "$home")
+    if [ "${version:-0}" -ge "$VELA_NEEDS_JDK" ] && [ "$version" -gt "$best_version" ]; then
+      best=$home/bin/java
+      best_version=$version
+    fi
+  done
+  if [ -z "$best" ]; then
+    echo "vela: JDK $VELA_NEEDS_JDK or later was not found (looked at JAVA_HOME, PATH, /usr/lib/jvm, ~/.sdkman, ~/.jdks)" >&2
+    echo "hint: install one, as from https://adoptium.net, or set JAVA_HOME" >&2
+    return 1
+  fi
+  echo "$best"
+}

@@ -1,0 +1,208 @@
+package io.vela.it.support;
+
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+
+/** {@code vela up} as a process of its own, on a data directory of its own. */
+public final class Vela implements AutoCloseable {
+  private static final Duration START_LIMIT = Duration.ofSeconds(90);
+  private static final Pattern READY =
+      Pattern.compile("(?m)^ready.*@(127\\.0\\.0\\.1|localhost):(\\d+)/");
+
+  private final Path data;
+  private final Run.Started up;
+  private final int port;
+
+  private Vela(Path data, Run.Started up, int port) {
+    this.data = data;
+    this.up = up;
+    this.port = port;
+  }
+
+  /** The JVM command that runs a verb of the CLI as the distribution's launcher would. */
+  private static List<String> command(List<String> jvm, List<String> words) {
+    var command = new ArrayList<String>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"));
+    command.addAll(jvm);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.vela.cli.Vela"));
+    command.addAll(words);
+    return command;
+  }
+
+  /** Starts on a data directory, which may hold what an earlier Vela left. */
+  public static Vela start(Path data, String... options) {
+    return start(Map.of(), data, options);
+  }
+
+  /** Starts with additions to the environment. */
+  public static Vela start(Map<String, String> environment, Path data, String... options) {
+    var words = new ArrayList<>(List.of("up", "--data", data.toString()));
+    var given = List.of(options);
+    if (!given.contains("--listen")) {
+      words.addAll(List.of("--listen", "127.0.0.1:0"));
+    }
+    if (!given.contains("--http")) {
+      words.addAll(List.of("--http", "127.0.0.1:0"));
+    }
+    words.addAll(given);
+    var leaks = List.of("-Dio.netty.leakDetection.level=paranoid");
+    var up = Run.start(environment, command(leaks, words));
+    try {
+      await()
+          .atMost(START_LIMIT)
+          .pollInterval(Duration.ofMillis(20))
+          .until(() -> !up.process().isAlive() || READY.matcher(Files.readString(up.out())).find());
+      var said = Files.readString(up.out());
+      var ready = READY.matcher(said);
+      if (!ready.find()) {
+        throw new AssertionError("vela up ended\n" + said + Files.readString(up.err()));
+      }
+      return new Vela(data, up, Integer.parseInt(ready.group(2)));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The port where Postgres clients connect. */
+  public int port() {
+    return port;
+  }
+
+  /** The data directory. */
+  public Path data() {
+    return data;
+  }
+
+  /** The process id. */
+  public long pid() {
+    return up.process().pid();
+  }
+
+  /** What {@code up} printed so far. */
+  public String said() {
+    try {
+      return Files.readString(up.out()) + Files.readString(up.err());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Runs a verb against this Vela. */
+  public Run.Outcome cli(String... words) {
+    return Run.program(Map.of("VELA_DATA", data.toString()), command(List.of(), List.of(words)));
+  }
+
+  /** Starts a verb against this Vela. */
+  public Run.Started startCli(String... words) {
+    return Run.start(Map.of("VELA_DATA", data.toString()), command(List.of(), List.of(words)));
+  }
+
+  /** Runs psql with a connection string's words and SQL. */
+  public Run.Outcome psql(String user, String password, String database, String... arguments) {
+    var command =
+        new ArrayList<>(
+            List.of(
+                Machine.psql(),
+                "-XAtq",
+                "host=localhost port=" + port + " user=" + user + " dbname=" + database));
+    command.addAll(List.of(arguments));
+    return Run.program(Map.of("PGPASSWORD", password, "PGCONNECT_TIMEOUT", "60"), command);
+  }
+
+  /** Connects with pgjdbc. */
+  public Connection connect(String user, String password, String database) throws SQLException {
+    return connect(user, password, database, Map.of());
+  }
+
+  /** Connects with pgjdbc and driver properties. */
+  public Connection connect(
+      String user, String password, String database, Map<String, String> properties)
+      throws SQLException {
+    var all = new Properties();
+    all.putAll(properties);
+    all.setProperty("user", user);
+    all.setProperty("password", password);
+    all.putIfAbsent("sslmode", "disable");
+    return DriverManager.getConnection("jdbc:postgresql://127.0.0.1:" + port + "/" + database, all);
+  }
+
+  /** The value of a metric's only or summed samples whose line matches; 0 when there is none. */
+  public double metric(String regex) {
+    var pattern = Pattern.compile(regex);
+    return Http.get(httpUrl() + "/metrics")
+        .lines()
+        .filter(line -> !line.startsWith("#") && pattern.matcher(line).find())
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
+  /** Where REST, metrics and health answer. */
+  public String httpUrl() {
+    try {
+      var url =
+          Pattern.compile("http://[^\"/\\s]+")
+              .matcher(Files.readString(data.resolve("client.json")));
+      if (!url.find()) {
+        throw new AssertionError("no URL in client.json");
+      }
+      return url.group();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The state of a branch, or "absent". */
+  public String state(String branch) {
+    var outcome = cli("branch", "show", branch, "--json");
+    if (outcome.code() != 0) {
+      return "absent";
+    }
+    var state = Pattern.compile("\"state\"\\s*:\\s*\"(\\w+)\"").matcher(outcome.out());
+    if (!state.find()) {
+      throw new AssertionError(outcome.out());
+    }
+    return state.group(1);
+  }
+
+  /** Ends it as a crash would. */
+  public void kill() {
+    up.process().destroyForcibly();
+    up.process().onExit().join();
+  }
+
+  /** Ends it as an operator would. */
+  public int stop() {
+    up.process().destroy();
+    try {
+      if (!up.process().waitFor(60, TimeUnit.SECONDS)) {
+        throw new AssertionError("vela up did not end after SIGTERM\n" + said());
+      }
+      return up.process().exitValue();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (up.process().isAlive()) {
+      stop();
+    }
+  }
+}

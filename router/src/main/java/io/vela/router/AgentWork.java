@@ -1,0 +1,133 @@
+package io.vela.router;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneId;
+import io.vela.agent.CloneService;
+import io.vela.agent.Endpoint;
+import io.vela.agent.InstanceExit;
+import io.vela.agent.InstanceSettings;
+import io.vela.config.VelaConfig;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.router.Router.BranchSettings;
+import io.vela.router.branch.BranchWork;
+import io.vela.router.catalog.BranchRow;
+import io.vela.router.catalog.BranchRow.Phase;
+import io.vela.router.catalog.Catalog;
+import io.vela.router.catalog.Event;
+import java.time.Duration;
+import java.util.concurrent.CompletionStage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A branch's work in catalogue and agent, in the order that a crash can be put right from. */
+final class AgentWork implements BranchWork {
+  private static final Logger log = LoggerFactory.getLogger(AgentWork.class);
+
+  /** Recovery after a crash may take long; clients give up sooner, but the start goes on. */
+  private static final Duration START_TIMEOUT = Duration.ofMinutes(10);
+
+  private final VelaConfig config;
+  private final Catalog catalog;
+  private final CloneService agent;
+  private final RoleContents contents;
+
+  AgentWork(VelaConfig config, Catalog catalog, CloneService agent, RoleContents contents) {
+    this.config = config;
+    this.catalog = catalog;
+    this.agent = agent;
+    this.contents = contents;
+  }
+
+  @Override
+  public BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
+      throws RouteException {
+    var row = catalog.insertBranch(name, CloneId.random(), from, settings.suspendAfter());
+    try {
+      agent.createClone(row.cloneId(), row.snapshot());
+      catalog.setPhase(row.id(), Phase.READY);
+    } catch (CloneException e) {
+      undo(row);
+      throw new RouteException(
+          new RouteFailure.AgentFailed("branch \"" + name + "\" could not be created", e.failure()),
+          e);
+    } catch (RouteException e) {
+      undo(row);
+      throw e;
+    }
+    catalog.record(
+        new Event(
+            "branch.created",
+            name.value(),
+            "clone %s of baseline %s".formatted(row.cloneId(), from)));
+    return new BranchRow(
+        row.id(),
+        row.name(),
+        row.cloneId(),
+        row.snapshot(),
+        row.baseline(),
+        Phase.READY,
+        row.suspendAfter(),
+        row.createdAt());
+  }
+
+  private void undo(BranchRow row) {
+    try {
+      agent.destroyClone(row.cloneId());
+      catalog.removeBranch(row.id());
+    } catch (CloneException | RouteException e) {
+      log.warn(
+          "half-made branch left for the next start branch={} clone={} cause=\"{}\"",
+          row.name(),
+          row.cloneId(),
+          e.getMessage());
+    }
+  }
+
+  @Override
+  public Endpoint start(BranchRow branch) throws CloneException {
+    var durability = config.policy(branch.baseline()).durability();
+    return agent.start(branch.cloneId(), new InstanceSettings(durability, START_TIMEOUT));
+  }
+
+  @Override
+  public CompletionStage<InstanceExit> exit(BranchRow branch) {
+    return agent.exit(branch.cloneId());
+  }
+
+  @Override
+  public void stop(BranchRow branch) throws CloneException {
+    try {
+      contents.refresh(branch.cloneId());
+    } catch (CloneException e) {
+      log.warn(
+          "roles not read before stop branch={} clone={} cause=\"{}\"",
+          branch.name(),
+          branch.cloneId(),
+          e.failure().message());
+    }
+    agent.stop(branch.cloneId(), config.limits().stopTimeout());
+  }
+
+  @Override
+  public void condemn(BranchRow branch) throws RouteException {
+    catalog.setPhase(branch.id(), Phase.DELETING);
+  }
+
+  @Override
+  public void destroy(BranchRow branch) throws RouteException {
+    try {
+      agent.stop(branch.cloneId(), config.limits().stopTimeout());
+      agent.destroyClone(branch.cloneId());
+    } catch (CloneException e) {
+      throw new RouteException(
+          new RouteFailure.AgentFailed(
+              "branch \"" + branch.name() + "\" could not be deleted", e.failure()),
+          e);
+    }
+    catalog.removeBranch(branch.id());
+    contents.forget(branch.cloneId());
+    catalog.record(new Event("branch.deleted", branch.name().value(), "clone " + branch.cloneId()));
+    log.info("branch deleted branch={} clone={}", branch.name(), branch.cloneId());
+  }
+}

@@ -1,0 +1,150 @@
+package io.vela.router;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneService;
+import io.vela.agent.Contents;
+import io.vela.agent.ImportProgress;
+import io.vela.agent.SnapshotId;
+import io.vela.agent.SnapshotInfo;
+import io.vela.agent.Source;
+import io.vela.config.value.BaselineName;
+import io.vela.router.Router.BaselineView;
+import io.vela.router.catalog.BaselineRow;
+import io.vela.router.catalog.Catalog;
+import io.vela.router.catalog.Event;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.function.ToIntFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Baselines and their snapshots. A snapshot's volume is made before its row and removed after it,
+ * so that a crash leaves a volume without a row, which {@link io.vela.router.catalog.Reconciler}
+ * removes. Old snapshots stay for as long as a branch comes from them.
+ */
+final class Baselines {
+  private static final Logger log = LoggerFactory.getLogger(Baselines.class);
+
+  private final Catalog catalog;
+  private final CloneService agent;
+  private final ConcurrentSkipListMap<BaselineName, BaselineRow> rows =
+      new ConcurrentSkipListMap<>();
+  private final ConcurrentMap<SnapshotId, SnapshotInfo> snapshots = new ConcurrentHashMap<>();
+
+  /** Imports one at a time: each is bound by disk or network. */
+  private final ReentrantLock imports = new ReentrantLock();
+
+  Baselines(Catalog catalog, CloneService agent) {
+    this.catalog = catalog;
+    this.agent = agent;
+  }
+
+  /** Takes over what was found at start. */
+  void load(Map<SnapshotId, SnapshotInfo> found) throws RouteException {
+    for (var row : catalog.baselines()) {
+      rows.put(row.name(), row);
+    }
+    snapshots.putAll(found);
+  }
+
+  boolean exists(BaselineName name) {
+    return rows.containsKey(name);
+  }
+
+  Map<BaselineName, BaselineRow> all() {
+    return rows;
+  }
+
+  /** What is in the baseline's current snapshot. */
+  Optional<Contents> contents(BaselineName name) {
+    return current(name).map(SnapshotInfo::contents);
+  }
+
+  private Optional<SnapshotInfo> current(BaselineName name) {
+    return Optional.ofNullable(rows.get(name))
+        .flatMap(row -> Optional.ofNullable(snapshots.get(row.current())));
+  }
+
+  /**
+   * Imports data as the baseline's current snapshot. Blocks.
+   *
+   * @param unlessThere does nothing when there is such a baseline
+   */
+  void importSnapshot(
+      BaselineName name, Source source, Consumer<ImportProgress> progress, boolean unlessThere)
+      throws RouteException, InterruptedException {
+    imports.lockInterruptibly();
+    try {
+      if (unlessThere && exists(name)) {
+        return;
+      }
+      var snapshot = agent.createSnapshot(SnapshotId.random(), source, progress);
+      BaselineRow row;
+      try {
+        row = catalog.switchBaseline(name, snapshot.id());
+      } catch (RouteException e) {
+        agent.destroySnapshot(snapshot.id());
+        throw e;
+      }
+      snapshots.put(snapshot.id(), snapshot);
+      rows.put(name, row);
+      log.info(
+          "baseline imported baseline={} snapshot={} bytes={} clean={}",
+          name,
+          snapshot.id(),
+          snapshot.bytes(),
+          snapshot.clean());
+      catalog.record(new Event("baseline.imported", name.value(), "snapshot " + snapshot.id()));
+      removeUnused();
+    } catch (CloneException e) {
+      throw new RouteException(
+          new RouteFailure.AgentFailed(
+              "baseline \"" + name + "\" could not be imported", e.failure()),
+          e);
+    } finally {
+      imports.unlock();
+    }
+  }
+
+  /** Removes snapshots that nothing comes from any more. What fails is left for the next start. */
+  void removeUnused() {
+    try {
+      for (var id : catalog.removeUnusedSnapshots()) {
+        snapshots.remove(id);
+        agent.destroySnapshot(id);
+        log.info("unused snapshot removed snapshot={}", id);
+      }
+    } catch (RouteException e) {
+      log.warn("unused snapshots not removed cause=\"{}\"", e.failure().message());
+    } catch (CloneException e) {
+      log.warn("unused snapshot not removed cause=\"{}\"", e.failure().message());
+    }
+  }
+
+  BaselineView view(BaselineRow row, ToIntFunction<BaselineName> branches) {
+    var snapshot = Optional.ofNullable(snapshots.get(row.current()));
+    var target = snapshot.map(SnapshotInfo::contents).map(DefaultTarget::of);
+    return new BaselineView(
+        row.name(),
+        row.current().value(),
+        snapshot.map(s -> s.contents().major()).orElse(0),
+        snapshot.map(SnapshotInfo::bytes).orElse(0L),
+        snapshot.map(SnapshotInfo::clean).orElse(false),
+        row.createdAt(),
+        branches.applyAsInt(row.name()),
+        target.map(DefaultTarget::role).orElse(""),
+        target.map(DefaultTarget::database).orElse(""));
+  }
+
+  /** When the baseline's data was last brought in; empty without such a baseline. */
+  Optional<Instant> refreshedAt(BaselineName name) {
+    return Optional.ofNullable(rows.get(name)).map(BaselineRow::refreshedAt);
+  }
+}

@@ -1,0 +1,58 @@
+package io.vela.router;
+
+import io.vela.router.branch.BranchListener;
+import io.vela.router.branch.BranchMachine;
+import io.vela.router.branch.BranchState;
+import io.vela.router.catalog.Catalog;
+import io.vela.router.catalog.Event;
+import io.vela.router.idle.IdleSuspender;
+import java.time.Duration;
+
+/** Passes on what branches do: to the idle alarms, the metrics and the audit. */
+final class BranchEvents implements BranchListener {
+  private final Catalog catalog;
+  private final IdleSuspender idle;
+  private final RouterMetrics metrics;
+
+  BranchEvents(Catalog catalog, IdleSuspender idle, RouterMetrics metrics) {
+    this.catalog = catalog;
+    this.idle = idle;
+    this.metrics = metrics;
+  }
+
+  @Override
+  public void idle(BranchMachine branch, long epoch) {
+    idle.idle(branch, epoch);
+  }
+
+  @Override
+  public void woke(BranchMachine branch, boolean created, Duration took) {
+    metrics.woke(created, took);
+    branch.status().row().ifPresent(row -> metrics.changed(row.cloneId()));
+  }
+
+  @Override
+  public void wakeFailed(BranchMachine branch, BranchState.Failed.Step step, RouteFailure cause) {
+    var detail = cause.message() + (cause.detail().isEmpty() ? "" : "\n" + cause.detail());
+    catalog.record(new Event("branch." + step + "-failed", branch.name().value(), detail));
+  }
+
+  @Override
+  public void suspended(BranchMachine branch, Reason reason, Outcome outcome) {
+    metrics.suspended(reason, outcome);
+    branch.status().row().ifPresent(row -> metrics.changed(row.cloneId()));
+    catalog.record(new Event("branch.suspended", branch.name().value(), reason + ", " + outcome));
+  }
+
+  @Override
+  public void gone(BranchMachine branch) {
+    branch
+        .status()
+        .row()
+        .ifPresent(
+            row -> {
+              idle.forget(row.cloneId());
+              metrics.gone(row);
+            });
+  }
+}

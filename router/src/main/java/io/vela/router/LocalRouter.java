@@ -1,0 +1,402 @@
+package io.vela.router;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure;
+import io.vela.agent.CloneService;
+import io.vela.agent.Contents;
+import io.vela.agent.ImportProgress;
+import io.vela.agent.PoolInfo;
+import io.vela.agent.Role;
+import io.vela.agent.Source;
+import io.vela.agent.Usage;
+import io.vela.config.VelaConfig;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
+import io.vela.router.branch.BranchContext;
+import io.vela.router.branch.BranchLease;
+import io.vela.router.branch.BranchStatus;
+import io.vela.router.branch.Branches;
+import io.vela.router.branch.Scheduler;
+import io.vela.router.catalog.BranchRow;
+import io.vela.router.catalog.Catalog;
+import io.vela.router.catalog.Event;
+import io.vela.router.catalog.Reconciler;
+import io.vela.router.idle.IdleSuspender;
+import io.vela.router.policy.CreatePolicy;
+import io.vela.router.policy.Tokens;
+import io.vela.router.route.BranchAddressParser;
+import io.vela.router.route.TokenId;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The router of one host: its agent, its catalogue. {@link #open} comes before all else. */
+public final class LocalRouter implements Router {
+  private static final Logger log = LoggerFactory.getLogger(LocalRouter.class);
+  private static final Duration LETTING_GO = Duration.ofSeconds(5);
+  private static final Duration BETWEEN_MEASUREMENTS = Duration.ofSeconds(15);
+
+  private final VelaConfig config;
+  private final CloneService agent;
+  private final Catalog catalog;
+  private final Scheduler scheduler;
+  private final ExecutorService threads;
+  private final RoleContents contents;
+  private final Baselines baselines;
+  private final Tokens tokens;
+  private final Branches branches;
+  private final IdleSuspender idle;
+  private final RouterMetrics metrics;
+  private final Locator locator;
+  private final BranchViews views;
+  private volatile boolean closed;
+
+  /**
+   * @param agent of the caller, who closes it after this
+   * @param catalog closed with this
+   * @param threads a virtual thread a task; of the caller, who closes it after this
+   */
+  public LocalRouter(
+      VelaConfig config,
+      CloneService agent,
+      Catalog catalog,
+      Scheduler scheduler,
+      MeterRegistry registry,
+      ExecutorService threads) {
+    this.config = config;
+    this.agent = agent;
+    this.catalog = catalog;
+    this.scheduler = scheduler;
+    this.threads = threads;
+    this.contents = new RoleContents(agent, catalog, threads, scheduler.clock());
+    this.baselines = new Baselines(catalog, agent);
+    this.tokens = new Tokens(catalog, scheduler.clock());
+    this.idle = new IdleSuspender(agent, scheduler, threads, this::suspendAfter);
+    this.metrics = new RouterMetrics(registry, agent, catalog);
+    this.branches =
+        new Branches(
+            new BranchContext(
+                new AgentWork(config, catalog, agent, contents),
+                new BranchEvents(catalog, idle, metrics),
+                threads,
+                scheduler,
+                new Semaphore(config.limits().startConcurrency(), true),
+                config.limits().wakeTimeout(),
+                LETTING_GO));
+    this.metrics.branches(branches::all);
+    this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
+    this.views = new BranchViews(agent, contents, idle, this::suspendAfter);
+  }
+
+  /** Puts catalogue and pool right after whatever came before, and adopts what runs. Blocks. */
+  public void open() throws RouteException {
+    var found = new Reconciler(catalog, agent, config.limits().stopTimeout()).reconcile();
+    baselines.load(found.snapshots());
+    baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.clock()));
+    for (var branch : found.branches().entrySet()) {
+      var row = branch.getKey();
+      metrics.changed(row.cloneId());
+      branch
+          .getValue()
+          .running()
+          .ifPresentOrElse(
+              endpoint -> {
+                log.info("instance adopted branch={} clone={}", row.name(), row.cloneId());
+                branches.addRunning(row, endpoint);
+              },
+              () -> branches.addSuspended(row));
+    }
+    for (var row : found.missing()) {
+      branches.addMissing(
+          row,
+          new RouteFailure.AgentFailed(
+              "the data of branch \"" + row.name() + "\" is missing",
+              new CloneFailure.NoSuchClone(row.cloneId())));
+    }
+    measure();
+  }
+
+  private void measure() {
+    if (closed) {
+      return;
+    }
+    threads.execute(
+        () -> {
+          metrics.measure(branches.all());
+          scheduler.after(BETWEEN_MEASUREMENTS, this::measure);
+        });
+  }
+
+  private Duration suspendAfter(BranchRow branch) {
+    return branch.suspendAfter().orElseGet(() -> config.policy(branch.baseline()).suspendAfter());
+  }
+
+  // For sessions.
+
+  @Override
+  public CompletionStage<Target> locate(io.vela.router.route.BranchAddress address) {
+    return address.token().isEmpty()
+        ? answer(() -> locator.locate(address))
+        : later(() -> locator.locate(address));
+  }
+
+  @Override
+  public CompletionStage<Optional<Role>> role(Target target) {
+    return later(
+        () -> {
+          var role = contents(target).role(target.address().role());
+          return locator.roleOfToken(target, role).or(() -> role);
+        });
+  }
+
+  private Contents contents(Target target) throws RouteException {
+    var row = branches.find(target.branch()).flatMap(BranchStatus::row);
+    if (row.isPresent()) {
+      return views.contents(row.get());
+    }
+    var from =
+        target
+            .createFrom()
+            .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(target.branch())));
+    return baselines
+        .contents(from)
+        .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBaseline(from.value())));
+  }
+
+  @Override
+  public void passwordDidNotMatch(Target target) {
+    branches
+        .find(target.branch())
+        .filter(branch -> branch.state().label().equals("running"))
+        .flatMap(BranchStatus::row)
+        .ifPresent(contents::refreshSoon);
+  }
+
+  @Override
+  public CompletableFuture<BranchLease> lease(Target target, SessionLabel session) {
+    return branches.lease(target.branch(), target.createFrom(), session);
+  }
+
+  // For people and programs.
+
+  @Override
+  public List<BranchView> branches() {
+    return branches.all().stream()
+        .filter(Locator::isThere)
+        .map(views::view)
+        .sorted(Comparator.comparing(BranchView::name))
+        .toList();
+  }
+
+  @Override
+  public BranchView branch(BranchName name) throws RouteException {
+    return views.view(existing(name));
+  }
+
+  private BranchStatus existing(BranchName name) throws RouteException {
+    return branches
+        .find(name)
+        .filter(Locator::isThere)
+        .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(name)));
+  }
+
+  private BranchRow existingRow(BranchName name) throws RouteException {
+    return existing(name)
+        .row()
+        .orElseThrow(
+            () ->
+                new RouteException(
+                    new RouteFailure.InUse("branch \"" + name + "\" is being created", List.of())));
+  }
+
+  @Override
+  public BranchView createBranch(BranchName name, BaselineName from, BranchSettings settings)
+      throws RouteException, InterruptedException {
+    if (name.value().startsWith(BranchAddressParser.TOKEN_PREFIX)) {
+      throw new RouteException(
+          new RouteFailure.Malformed(
+              "a branch name cannot begin with " + BranchAddressParser.TOKEN_PREFIX));
+    }
+    if (!baselines.exists(from)) {
+      throw new RouteException(new RouteFailure.NoSuchBaseline(from.value()));
+    }
+    await(branches.create(name, from, settings));
+    return branch(name);
+  }
+
+  @Override
+  public BranchView resume(BranchName name) throws RouteException, InterruptedException {
+    existing(name);
+    var byHand = new SessionLabel(0, "resumed by hand");
+    try (var _ = await(branches.lease(name, Optional.empty(), byHand))) {
+      return branch(name);
+    }
+  }
+
+  @Override
+  public BranchView suspend(BranchName name, boolean force)
+      throws RouteException, InterruptedException {
+    existing(name);
+    branches.suspend(name, force);
+    return branch(name);
+  }
+
+  @Override
+  public void delete(BranchName name, boolean force) throws RouteException, InterruptedException {
+    branches.delete(name, force);
+    baselines.removeUnused();
+  }
+
+  @Override
+  public Usage usage(BranchName name) throws RouteException {
+    return views.usage(existingRow(name));
+  }
+
+  @Override
+  public Why why(BranchName name) throws RouteException {
+    return views.why(existing(name));
+  }
+
+  @Override
+  public List<BaselineView> baselines() {
+    return baselines.all().values().stream()
+        .map(row -> baselines.view(row, this::branchesOf))
+        .toList();
+  }
+
+  private int branchesOf(BaselineName baseline) {
+    return (int)
+        branches.all().stream()
+            .flatMap(branch -> branch.row().stream())
+            .filter(row -> row.baseline().equals(baseline))
+            .count();
+  }
+
+  @Override
+  public BaselineView importBaseline(
+      BaselineName name, Source source, Consumer<ImportProgress> progress)
+      throws RouteException, InterruptedException {
+    baselines.importSnapshot(name, source, progress, false);
+    return imported(name);
+  }
+
+  /** Imports a baseline unless it is there. Blocks. */
+  public BaselineView ensureBaseline(BaselineName name, Source source)
+      throws RouteException, InterruptedException {
+    baselines.importSnapshot(name, source, _ -> {}, true);
+    return imported(name);
+  }
+
+  private BaselineView imported(BaselineName name) {
+    metrics.baseline(name, baselines, scheduler.clock());
+    return baselines().stream().filter(view -> view.name().equals(name)).findFirst().orElseThrow();
+  }
+
+  @Override
+  public MintedToken mintToken(TokenRequest request) throws RouteException {
+    Optional<Long> branch =
+        request.branch().isPresent()
+            ? Optional.of(existingRow(request.branch().get()).id())
+            : Optional.empty();
+    var token = tokens.mint(branch, request.role(), request.expiresAt());
+    catalog.record(
+        new Event(
+            "token.minted",
+            token.id().value(),
+            request.branch().map(name -> "for branch " + name).orElse("for the system")));
+    return token;
+  }
+
+  @Override
+  public Optional<TokenId> verifySystemToken(Secret bearer) {
+    return locator.verifySystemToken(bearer);
+  }
+
+  @Override
+  public PoolInfo pool() throws RouteException {
+    try {
+      return agent.pool();
+    } catch (CloneException e) {
+      throw new RouteException(
+          new RouteFailure.AgentFailed("the pool could not be measured", e.failure()), e);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    try {
+      var bound = config.limits().stopTimeout().plus(LETTING_GO);
+      long left = branches.close(bound);
+      if (left > 0) {
+        log.warn("instances not stopped in time count={}", left);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      catalog.close();
+    }
+  }
+
+  /** What may fail with a {@link RouteException}. */
+  private interface Question<T> {
+    T ask() throws RouteException;
+  }
+
+  private static <T> CompletableFuture<T> answer(Question<T> question) {
+    try {
+      return CompletableFuture.completedFuture(question.ask());
+    } catch (RouteException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+  }
+
+  private <T> CompletableFuture<T> later(Question<T> question) {
+    var answer = new CompletableFuture<T>();
+    threads.execute(
+        () -> {
+          try {
+            answer.complete(question.ask());
+          } catch (RouteException e) {
+            answer.completeExceptionally(e);
+          } catch (RuntimeException e) {
+            log.error("question not answered", e);
+            answer.completeExceptionally(
+                new RouteException(
+                    new RouteFailure.AgentFailed(
+                        "internal error", new CloneFailure.QueryFailed(e.toString())),
+                    e));
+          }
+        });
+    return answer;
+  }
+
+  private static <T> T await(CompletableFuture<T> future)
+      throws RouteException, InterruptedException {
+    try {
+      return future.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RouteException failure) {
+        throw failure;
+      }
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      future.cancel(false);
+      throw e;
+    }
+  }
+}

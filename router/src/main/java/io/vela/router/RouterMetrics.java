@@ -1,0 +1,157 @@
+package io.vela.router;
+
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneId;
+import io.vela.agent.CloneService;
+import io.vela.agent.PoolInfo;
+import io.vela.config.value.BaselineName;
+import io.vela.router.branch.BranchListener.Outcome;
+import io.vela.router.branch.BranchListener.Reason;
+import io.vela.router.branch.BranchStatus;
+import io.vela.router.catalog.BranchRow;
+import io.vela.router.catalog.Catalog;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The router's metrics. What takes time to know is measured in the background, not at a scrape. */
+final class RouterMetrics {
+  private static final Logger log = LoggerFactory.getLogger(RouterMetrics.class);
+
+  /** How many branches have a series of their own. */
+  private static final int MOST_BRANCHES = 100;
+
+  private static final List<String> STATES =
+      List.of("creating", "suspended", "starting", "running", "suspending", "failed", "deleting");
+
+  private final MeterRegistry registry;
+  private final CloneService agent;
+  private final Map<CloneId, Gauge> exclusive = new ConcurrentHashMap<>();
+  private final Map<CloneId, Long> exclusiveBytes = new ConcurrentHashMap<>();
+  private final Set<CloneId> unmeasured = ConcurrentHashMap.newKeySet();
+  private volatile Optional<PoolInfo> pool = Optional.empty();
+
+  RouterMetrics(MeterRegistry registry, CloneService agent, Catalog catalog) {
+    this.registry = registry;
+    this.agent = agent;
+    Gauge.builder("vela.catalog.up", () -> catalog.isUp() ? 1 : 0)
+        .description("Whether the catalogue could be reached when last tried")
+        .register(registry);
+    poolGauge("total", PoolInfo::totalBytes);
+    poolGauge("free", PoolInfo::freeBytes);
+    timer("create");
+    timer("wake");
+  }
+
+  /** Counts branches by state at each scrape. */
+  void branches(Supplier<List<BranchStatus>> branches) {
+    for (var state : STATES) {
+      Gauge.builder(
+              "vela.branches",
+              () -> branches.get().stream().filter(b -> b.state().label().equals(state)).count())
+          .tag("state", state)
+          .description("Branches by state")
+          .register(registry);
+    }
+  }
+
+  private void poolGauge(String kind, ToLongFunction<PoolInfo> bytes) {
+    Gauge.builder(
+            "vela.pool.bytes",
+            () -> pool.map(p -> (double) bytes.applyAsLong(p)).orElse(Double.NaN))
+        .tag("kind", kind)
+        .description("Size of the pool's file system")
+        .register(registry);
+  }
+
+  private Timer timer(String kind) {
+    return Timer.builder("vela.branch.wake")
+        .tag("kind", kind)
+        .description("From the first that asked for a branch until it ran")
+        .publishPercentileHistogram()
+        .minimumExpectedValue(Duration.ofMillis(5))
+        .maximumExpectedValue(Duration.ofSeconds(60))
+        .register(registry);
+  }
+
+  void woke(boolean created, Duration took) {
+    timer(created ? "create" : "wake").record(took);
+  }
+
+  void suspended(Reason reason, Outcome outcome) {
+    registry
+        .counter(
+            "vela.branch.suspends",
+            Tags.of("outcome", outcome.toString(), "reason", reason.toString()))
+        .increment();
+  }
+
+  void baseline(BaselineName name, Baselines baselines, Clock clock) {
+    Gauge.builder(
+            "vela.snapshot.age.seconds",
+            () ->
+                baselines
+                    .refreshedAt(name)
+                    .map(at -> (double) Duration.between(at, clock.instant()).toMillis() / 1000)
+                    .orElse(Double.NaN))
+        .tag("baseline", name.value())
+        .description("Age of the baseline's current snapshot")
+        .register(registry);
+  }
+
+  /** The branch has run, or is new: what it takes may have changed. */
+  void changed(CloneId clone) {
+    unmeasured.add(clone);
+  }
+
+  void gone(BranchRow branch) {
+    unmeasured.remove(branch.cloneId());
+    exclusiveBytes.remove(branch.cloneId());
+    var gauge = exclusive.remove(branch.cloneId());
+    if (gauge != null) {
+      registry.remove(gauge);
+    }
+  }
+
+  /** Measures pool and branches; blocks. */
+  void measure(List<BranchStatus> branches) {
+    try {
+      pool = Optional.of(agent.pool());
+      for (var branch : branches) {
+        if (branch.row().isPresent()) {
+          measure(branch.row().get());
+        }
+      }
+    } catch (CloneException e) {
+      log.warn("pool not measured cause=\"{}\"", e.failure().message());
+    }
+  }
+
+  private void measure(BranchRow branch) throws CloneException {
+    var clone = branch.cloneId();
+    if ((exclusive.containsKey(clone) || exclusive.size() < MOST_BRANCHES)
+        && unmeasured.remove(clone)) {
+      exclusiveBytes.put(clone, agent.usage(clone).exclusiveBytes());
+      exclusive.computeIfAbsent(
+          clone,
+          _ ->
+              Gauge.builder(
+                      "vela.branch.exclusive.bytes", () -> exclusiveBytes.getOrDefault(clone, 0L))
+                  .tag("branch", branch.name().value())
+                  .description("What deleting the branch would free")
+                  .register(registry));
+    }
+  }
+}

@@ -1,0 +1,25 @@
+package io.vela.router.branch;
+
+import java.time.Duration;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
+
+/**
+ * What all machines share.
+ *
+ * @param work what moves take
+ * @param listener told of them
+ * @param threads a virtual thread a task
+ * @param scheduler time
+ * @param starts fair; one permit a clone or start at work
+ * @param wakeTimeout how long each arrival waits
+ * @param lettingGo how long the holders of revoked leases have to close them
+ */
+public record BranchContext(
+    BranchWork work,
+    BranchListener listener,
+    Executor threads,
+    Scheduler scheduler,
+    Semaphore starts,
+    Duration wakeTimeout,
+    Duration lettingGo) {}

@@ -1,0 +1,146 @@
+package io.vela.router.branch;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure;
+import io.vela.agent.InstanceExit;
+import io.vela.config.value.BaselineName;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.Router.BranchSettings;
+import io.vela.router.catalog.BranchRow;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The slow parts of a machine's moves, each on a virtual thread of its own; each ends by telling
+ * the machine how it went, whatever happens.
+ */
+final class BranchSteps {
+  private static final Logger log = LoggerFactory.getLogger(BranchSteps.class);
+  private static final Duration BETWEEN_STOPS = Duration.ofSeconds(15);
+
+  private final BranchMachine machine;
+  private final BranchContext context;
+
+  BranchSteps(BranchMachine machine, BranchContext context) {
+    this.machine = machine;
+    this.context = context;
+  }
+
+  void create(BaselineName from, BranchSettings settings) {
+    context.threads().execute(() -> createNow(from, settings));
+  }
+
+  private void createNow(BaselineName from, BranchSettings settings) {
+    try {
+      BranchRow row;
+      context.starts().acquire();
+      try {
+        row = context.work().create(machine.name(), from, settings);
+      } finally {
+        context.starts().release();
+      }
+      machine.created(row);
+    } catch (RouteException e) {
+      machine.createFailed(e.failure());
+    } catch (InterruptedException e) {
+      machine.createFailed(new RouteFailure.ShuttingDown());
+    } catch (RuntimeException e) {
+      log.error("branch not created branch={}", machine.name(), e);
+      machine.createFailed(failed("created", unexpected(e)));
+    }
+  }
+
+  void start(BranchRow row) {
+    context.threads().execute(() -> startNow(row));
+  }
+
+  private void startNow(BranchRow row) {
+    try {
+      context.starts().acquire();
+      try {
+        machine.started(context.work().start(row));
+      } finally {
+        context.starts().release();
+      }
+    } catch (CloneException e) {
+      machine.startFailed(failed("started", e.failure()));
+    } catch (InterruptedException e) {
+      machine.startFailed(new RouteFailure.ShuttingDown());
+    } catch (RuntimeException e) {
+      log.error("branch not started branch={} clone={}", row.name(), row.cloneId(), e);
+      machine.startFailed(failed("started", unexpected(e)));
+    }
+  }
+
+  /** Tells the machine when the instance that now runs has ended. */
+  void watch(BranchRow row, long generation) {
+    var _ =
+        context
+            .work()
+            .exit(row)
+            .thenAcceptAsync(exit -> machine.exited(generation, exit), context.threads());
+  }
+
+  /**
+   * Stops the instance once the holders of revoked leases have let go, or had the time to.
+   *
+   * @param exit of the instance: when it ends by itself there is nothing left to wait for
+   */
+  void stop(BranchRow row, CompletableFuture<Void> letGo, CompletableFuture<InstanceExit> exit) {
+    context.threads().execute(() -> stopNow(row, letGo, exit));
+  }
+
+  private void stopNow(
+      BranchRow row, CompletableFuture<Void> letGo, CompletableFuture<InstanceExit> exit) {
+    try {
+      await(letGo, context.lettingGo());
+      while (true) {
+        try {
+          context.work().stop(row);
+          break;
+        } catch (CloneException e) {
+          machine.stopLate(e.failure());
+          if (!(e.failure() instanceof CloneFailure.StopTimedOut) && await(exit, BETWEEN_STOPS)) {
+            break;
+          }
+        } catch (RuntimeException e) {
+          log.error("branch not stopped branch={} clone={}", row.name(), row.cloneId(), e);
+          machine.stopLate(unexpected(e));
+          if (await(exit, BETWEEN_STOPS)) {
+            break;
+          }
+        }
+      }
+      machine.stopped();
+    } catch (InterruptedException e) {
+      machine.stopLate(new CloneFailure.StorageFailed("stopping was interrupted", ""));
+    }
+  }
+
+  private static boolean await(CompletableFuture<?> future, Duration bound)
+      throws InterruptedException {
+    try {
+      future.get(bound.toNanos(), TimeUnit.NANOSECONDS);
+      return true;
+    } catch (ExecutionException e) {
+      return true;
+    } catch (TimeoutException e) {
+      return false;
+    }
+  }
+
+  private RouteFailure failed(String what, CloneFailure cause) {
+    return new RouteFailure.AgentFailed(
+        "branch \"%s\" could not be %s".formatted(machine.name(), what), cause);
+  }
+
+  private static CloneFailure unexpected(RuntimeException e) {
+    return new CloneFailure.StorageFailed("unexpected: " + e, "");
+  }
+}

@@ -1,0 +1,36 @@
+package io.vela.router.branch;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.Endpoint;
+import io.vela.agent.InstanceExit;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.router.RouteException;
+import io.vela.router.Router.BranchSettings;
+import io.vela.router.catalog.BranchRow;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * What a branch's moves take in catalogue and agent. Blocks; a {@link BranchMachine} calls it on
+ * virtual threads and never twice at the same time for one branch, but for {@link #exit}.
+ */
+public interface BranchWork {
+  /** Makes the clone and its row; a failure leaves neither, or what the next start clears up. */
+  BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
+      throws RouteException;
+
+  /** Starts the instance. */
+  Endpoint start(BranchRow branch) throws CloneException;
+
+  /** Completes when the running instance has ended. Never fails. */
+  CompletionStage<InstanceExit> exit(BranchRow branch);
+
+  /** Keeps what the instance knows and the sleeping clone cannot tell, then stops it cleanly. */
+  void stop(BranchRow branch) throws CloneException;
+
+  /** Promises that the branch goes: from here on a crash ends in its removal. */
+  void condemn(BranchRow branch) throws RouteException;
+
+  /** Removes the clone and then its row; again after a failure. */
+  void destroy(BranchRow branch) throws RouteException;
+}

@@ -1,0 +1,40 @@
+package io.vela.router.catalog;
+
+import io.vela.agent.CloneId;
+import io.vela.agent.SnapshotId;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * A branch as the catalogue has it.
+ *
+ * @param id the branch's own identity: name and clone may change, tokens refer to this
+ * @param cloneId the clone under it
+ * @param snapshot what the clone was made from
+ * @param baseline the baseline whose policy holds
+ * @param phase how far its making or unmaking has come
+ * @param suspendAfter instead of the policy's
+ * @param createdAt when it was made
+ */
+public record BranchRow(
+    long id,
+    BranchName name,
+    CloneId cloneId,
+    SnapshotId snapshot,
+    BaselineName baseline,
+    Phase phase,
+    Optional<Duration> suspendAfter,
+    Instant createdAt) {
+  /** What a crash may have interrupted. */
+  public enum Phase {
+    /** The clone may be there or not; it holds nothing that anyone was promised. */
+    CREATING,
+    /** The clone is there. */
+    READY,
+    /** Someone was promised that it goes; the clone may be there or not. */
+    DELETING
+  }
+}

@@ -1,0 +1,85 @@
+package io.vela.router.catalog;
+
+import io.vela.agent.CloneId;
+import io.vela.agent.SnapshotId;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.router.RouteException;
+import io.vela.router.route.TokenId;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * What is known beyond this process: branches, snapshots, baselines, tokens, events.
+ *
+ * <p>Methods block: call them on virtual threads. All fail with {@link
+ * io.vela.router.RouteFailure.CatalogUnavailable} when the catalogue cannot be reached; what else
+ * they fail with stands with each.
+ *
+ * <p>The order of writes lets a crash at any point be put right by {@link Reconciler}: a branch's
+ * row is there before its clone and until after it; a snapshot's row is there only while its volume
+ * is.
+ */
+public interface Catalog extends AutoCloseable {
+  /** All baselines. */
+  List<BaselineRow> baselines() throws RouteException;
+
+  /** All snapshots. */
+  List<SnapshotRow> snapshots() throws RouteException;
+
+  /** All branches. */
+  List<BranchRow> branches() throws RouteException;
+
+  /**
+   * Writes the row of a branch that is about to be made from the baseline's current snapshot.
+   *
+   * @throws RouteException with {@link io.vela.router.RouteFailure.AlreadyExists} or {@link
+   *     io.vela.router.RouteFailure.NoSuchBaseline}
+   */
+  BranchRow insertBranch(
+      BranchName name, CloneId clone, BaselineName baseline, Optional<Duration> suspendAfter)
+      throws RouteException;
+
+  /** Moves a branch on. */
+  void setPhase(long branch, BranchRow.Phase phase) throws RouteException;
+
+  /** Removes a branch's row and with it its tokens; no error when it is not there. */
+  void removeBranch(long branch) throws RouteException;
+
+  /** Adds a snapshot and makes it the baseline's current one, the baseline too if it is new. */
+  BaselineRow switchBaseline(BaselineName baseline, SnapshotId snapshot) throws RouteException;
+
+  /**
+   * Removes the rows of snapshots that neither a baseline nor a branch needs.
+   *
+   * @return what was removed: their volumes may go
+   */
+  List<SnapshotId> removeUnusedSnapshots() throws RouteException;
+
+  /** A token; answered from a cache where it was asked for before. */
+  Optional<TokenRow> token(TokenId id) throws RouteException;
+
+  /**
+   * @return whether it was added: not when the id is taken
+   */
+  boolean insertToken(TokenRow token) throws RouteException;
+
+  /** Adds to the audit. Does not fail: an event that could not be written is logged as such. */
+  void record(Event event);
+
+  /** Tells all who share the catalogue that roles in a clone may have changed. */
+  void contentsChanged(CloneId clone);
+
+  /**
+   * @param listener told of clones whose roles may have changed here or elsewhere; empty: all
+   */
+  void onContentsChanged(Consumer<Optional<CloneId>> listener);
+
+  /** Whether the catalogue could be reached when last tried. */
+  boolean isUp();
+
+  @Override
+  void close();
+}

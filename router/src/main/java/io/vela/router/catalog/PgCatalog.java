@@ -1,0 +1,299 @@
+package io.vela.router.catalog;
+
+import static io.vela.router.catalog.PgRows.map;
+
+import com.github.benmanes.caffeine.cache.AsyncCache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.vela.agent.CloneId;
+import io.vela.agent.SnapshotId;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.catalog.CatalogPool.StatementFailed;
+import io.vela.router.route.TokenId;
+import io.vertx.core.Vertx;
+import io.vertx.pgclient.PgConnectOptions;
+import io.vertx.sqlclient.Tuple;
+import java.time.Duration;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The catalogue in a Postgres database, over vertx-pg-client. Tokens are cached, so that those in
+ * use still work while it is down; {@link CatalogNotices} keeps the cache true.
+ */
+public final class PgCatalog implements Catalog {
+  private static final Logger log = LoggerFactory.getLogger(PgCatalog.class);
+
+  private static final String BRANCH_COLUMNS =
+      "id, name, clone, snapshot, baseline, phase, suspend_after_ms, created_at";
+
+  /** {@code unique_violation} and {@code foreign_key_violation}: Postgres documentation, app. A. */
+  private static final String UNIQUE_VIOLATION = "23505";
+
+  private static final String FOREIGN_KEY_VIOLATION = "23503";
+
+  private final CatalogPool pool;
+  private final CatalogNotices notices;
+  private final List<Consumer<Optional<CloneId>>> contentsListeners = new CopyOnWriteArrayList<>();
+  private final AsyncCache<TokenId, Optional<TokenRow>> tokens;
+
+  private PgCatalog(Vertx vertx, PgConnectOptions options, Executor threads) {
+    this.tokens =
+        Caffeine.newBuilder()
+            .maximumSize(10_000)
+            .expireAfterWrite(Duration.ofHours(1))
+            .executor(threads)
+            .buildAsync();
+    this.pool = new CatalogPool(vertx, options);
+    this.notices = new CatalogNotices(vertx, options, this::tokenChanged, this::tellContents);
+  }
+
+  /**
+   * Migrates the schema and connects.
+   *
+   * @param vertx of the caller, who closes it; for a Unix socket one with a transport that can (a
+   *     native one, or the JDK's since 16)
+   * @param options for a Unix socket the host is its folder, an absolute path
+   * @param migrations the same database over JDBC
+   * @param threads a virtual thread a task
+   */
+  public static PgCatalog open(
+      Vertx vertx, PgConnectOptions options, DataSource migrations, Executor threads)
+      throws RouteException {
+    Migrations.migrate(migrations);
+    var catalog = new PgCatalog(vertx, options, threads);
+    try {
+      catalog.notices.connect();
+      catalog.pool.run("select 1");
+      return catalog;
+    } catch (RouteException e) {
+      catalog.close();
+      throw e;
+    } catch (Exception e) {
+      catalog.close();
+      throw new RouteException(new RouteFailure.CatalogUnavailable(String.valueOf(e)), e);
+    }
+  }
+
+  @Override
+  public List<BaselineRow> baselines() throws RouteException {
+    return map(
+        pool.run("select name, snapshot, created_at, refreshed_at from baseline order by name"),
+        PgRows::baseline);
+  }
+
+  @Override
+  public List<SnapshotRow> snapshots() throws RouteException {
+    return map(
+        pool.run("select id, baseline, created_at from snapshot order by created_at, id"),
+        PgRows::snapshot);
+  }
+
+  @Override
+  public List<BranchRow> branches() throws RouteException {
+    return map(pool.run("select " + BRANCH_COLUMNS + " from branch order by name"), PgRows::branch);
+  }
+
+  @Override
+  public BranchRow insertBranch(
+      BranchName name, CloneId clone, BaselineName baseline, Optional<Duration> suspendAfter)
+      throws RouteException {
+    var sql =
+        "insert into branch (name, clone, snapshot, baseline, phase, suspend_after_ms)"
+            + " select $1, $2, snapshot, name, 'creating', $4 from baseline where name = $3"
+            + " returning "
+            + BRANCH_COLUMNS;
+    for (int attempt = 1; ; attempt++) {
+      try {
+        var rows =
+            pool.tryRun(
+                sql,
+                name.value(),
+                clone.value(),
+                baseline.value(),
+                suspendAfter.map(Duration::toMillis).orElse(null));
+        return map(rows, PgRows::branch).stream()
+            .findFirst()
+            .orElseThrow(
+                () -> new RouteException(new RouteFailure.NoSuchBaseline(baseline.value())));
+      } catch (StatementFailed e) {
+        if (e.sqlState().equals(UNIQUE_VIOLATION)) {
+          throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()), e);
+        }
+        // The baseline got a newer snapshot meanwhile, and the one read here was removed.
+        if (!e.sqlState().equals(FOREIGN_KEY_VIOLATION) || attempt == 3) {
+          throw e.asUnavailable();
+        }
+      }
+    }
+  }
+
+  @Override
+  public void setPhase(long branch, BranchRow.Phase phase) throws RouteException {
+    var changed =
+        pool.run("update branch set phase = $2 where id = $1", branch, PgRows.name(phase))
+            .rowCount();
+    if (changed == 0) {
+      throw new RouteException(
+          new RouteFailure.CatalogUnavailable("branch row " + branch + " has gone"));
+    }
+  }
+
+  @Override
+  public void removeBranch(long branch) throws RouteException {
+    pool.run("delete from branch where id = $1", branch);
+  }
+
+  @Override
+  public BaselineRow switchBaseline(BaselineName baseline, SnapshotId snapshot)
+      throws RouteException {
+    return pool.transaction(
+        connection ->
+            connection
+                .preparedQuery(
+                    "insert into baseline (name, snapshot) values ($1, $2)"
+                        + " on conflict (name)"
+                        + " do update set snapshot = excluded.snapshot, refreshed_at = now()"
+                        + " returning name, snapshot, created_at, refreshed_at")
+                .execute(Tuple.of(baseline.value(), snapshot.value()))
+                .compose(
+                    rows ->
+                        connection
+                            .preparedQuery("insert into snapshot (id, baseline) values ($1, $2)")
+                            .execute(Tuple.of(snapshot.value(), baseline.value()))
+                            .map(_ -> PgRows.baseline(rows.iterator().next()))));
+  }
+
+  @Override
+  public List<SnapshotId> removeUnusedSnapshots() throws RouteException {
+    try {
+      return map(
+          pool.tryRun(
+              "delete from snapshot s"
+                  + " where not exists (select from baseline where snapshot = s.id)"
+                  + " and not exists (select from branch where snapshot = s.id)"
+                  + " returning id"),
+          row -> new SnapshotId(row.getString("id")));
+    } catch (StatementFailed e) {
+      if (e.sqlState().equals(FOREIGN_KEY_VIOLATION)) {
+        return List.of(); // A branch of it was created meanwhile; the next call sees that.
+      }
+      throw e.asUnavailable();
+    }
+  }
+
+  @Override
+  public Optional<TokenRow> token(TokenId id) throws RouteException {
+    var loaded =
+        tokens.get(
+            id,
+            (_, threads) ->
+                CompletableFuture.supplyAsync(
+                    () -> {
+                      try {
+                        return loadToken(id);
+                      } catch (RouteException e) {
+                        throw new CompletionException(e);
+                      }
+                    },
+                    threads));
+    try {
+      var token = loaded.join();
+      if (token.isEmpty()) {
+        tokens.asMap().remove(id, loaded);
+      }
+      return token;
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof RouteException failure) {
+        throw failure;
+      }
+      throw e;
+    }
+  }
+
+  private Optional<TokenRow> loadToken(TokenId id) throws RouteException {
+    return map(
+            pool.run(
+                "select id, verifier, branch, role, expires_at, revoked, created_at from token"
+                    + " where id = $1",
+                id.value()),
+            PgRows::token)
+        .stream()
+        .findFirst();
+  }
+
+  @Override
+  public boolean insertToken(TokenRow token) throws RouteException {
+    return pool.run(
+                "insert into token (id, verifier, branch, role, expires_at, revoked)"
+                    + " values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing",
+                token.id().value(),
+                token.verifier().reveal(),
+                token.branch().orElse(null),
+                token.role().orElse(null),
+                token.expiresAt().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null),
+                token.revoked())
+            .rowCount()
+        == 1;
+  }
+
+  @Override
+  public void record(Event event) {
+    var _ =
+        pool.send(
+                "insert into event (kind, subject, detail) values ($1, $2, $3)",
+                event.kind(),
+                event.subject(),
+                event.detail())
+            .onFailure(
+                e ->
+                    log.warn(
+                        "event not recorded kind={} subject={} detail=\"{}\" cause=\"{}\"",
+                        event.kind(),
+                        event.subject(),
+                        event.detail(),
+                        e.toString()));
+  }
+
+  @Override
+  public void contentsChanged(CloneId clone) {
+    var _ =
+        pool.send("select pg_notify($1, $2)", CatalogNotices.CHANNEL, "contents " + clone)
+            .onFailure(e -> log.warn("notice not sent clone={} cause=\"{}\"", clone, e.toString()));
+  }
+
+  @Override
+  public void onContentsChanged(Consumer<Optional<CloneId>> listener) {
+    contentsListeners.add(listener);
+  }
+
+  private void tellContents(Optional<CloneId> clone) {
+    contentsListeners.forEach(listener -> listener.accept(clone));
+  }
+
+  private void tokenChanged(Optional<TokenId> id) {
+    id.ifPresentOrElse(tokens.synchronous()::invalidate, tokens.synchronous()::invalidateAll);
+  }
+
+  @Override
+  public boolean isUp() {
+    return pool.isUp();
+  }
+
+  @Override
+  public void close() {
+    notices.close();
+    pool.close();
+  }
+}

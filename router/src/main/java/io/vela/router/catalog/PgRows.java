@@ -1,0 +1,68 @@
+package io.vela.router.catalog;
+
+import io.vela.agent.CloneId;
+import io.vela.agent.SnapshotId;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
+import io.vela.router.route.TokenId;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.StreamSupport;
+
+/** Rows of the catalogue as values. */
+final class PgRows {
+  private PgRows() {}
+
+  static <T> List<T> map(RowSet<Row> rows, Function<Row, T> each) {
+    return StreamSupport.stream(rows.spliterator(), false).map(each).toList();
+  }
+
+  static BaselineRow baseline(Row row) {
+    return new BaselineRow(
+        new BaselineName(row.getString("name")),
+        new SnapshotId(row.getString("snapshot")),
+        row.getOffsetDateTime("created_at").toInstant(),
+        row.getOffsetDateTime("refreshed_at").toInstant());
+  }
+
+  static SnapshotRow snapshot(Row row) {
+    return new SnapshotRow(
+        new SnapshotId(row.getString("id")),
+        new BaselineName(row.getString("baseline")),
+        row.getOffsetDateTime("created_at").toInstant());
+  }
+
+  static BranchRow branch(Row row) {
+    return new BranchRow(
+        row.getLong("id"),
+        new BranchName(row.getString("name")),
+        new CloneId(row.getString("clone")),
+        new SnapshotId(row.getString("snapshot")),
+        new BaselineName(row.getString("baseline")),
+        BranchRow.Phase.valueOf(row.getString("phase").toUpperCase(Locale.ROOT)),
+        Optional.ofNullable(row.getLong("suspend_after_ms")).map(Duration::ofMillis),
+        row.getOffsetDateTime("created_at").toInstant());
+  }
+
+  static TokenRow token(Row row) {
+    return new TokenRow(
+        new TokenId(row.getString("id")),
+        new Secret(row.getString("verifier")),
+        Optional.ofNullable(row.getLong("branch")),
+        Optional.ofNullable(row.getString("role")),
+        Optional.ofNullable(row.getOffsetDateTime("expires_at")).map(OffsetDateTime::toInstant),
+        row.getBoolean("revoked"),
+        row.getOffsetDateTime("created_at").toInstant());
+  }
+
+  static String name(BranchRow.Phase phase) {
+    return phase.name().toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,31 @@
+package io.vela.router.policy;
+
+import io.vela.config.VelaConfig;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/** Which baseline a connection may create a branch from. */
+public final class CreatePolicy {
+  private final VelaConfig config;
+  private final Predicate<BaselineName> hasSnapshot;
+
+  /**
+   * @param hasSnapshot whether there is something to create from
+   */
+  public CreatePolicy(VelaConfig config, Predicate<BaselineName> hasSnapshot) {
+    this.config = config;
+    this.hasSnapshot = hasSnapshot;
+  }
+
+  /** The first baseline, in configured order, whose patterns match and that has a snapshot. */
+  public Optional<BaselineName> baselineFor(BranchName name) {
+    return config.baselines().entrySet().stream()
+        .filter(baseline -> baseline.getValue().mayCreate(name))
+        .map(Map.Entry::getKey)
+        .filter(hasSnapshot)
+        .findFirst();
+  }
+}

@@ -1,0 +1,131 @@
+package io.vela.router.policy;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.vela.config.value.Secret;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.Router.MintedToken;
+import io.vela.router.catalog.Catalog;
+import io.vela.router.catalog.TokenRow;
+import io.vela.router.route.BranchAddress.PresentedToken;
+import io.vela.router.route.BranchAddress.PresentedToken.AsBearer;
+import io.vela.router.route.BranchAddress.PresentedToken.AsUser;
+import io.vela.router.route.TokenId;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HexFormat;
+import java.util.Optional;
+
+/**
+ * Makes and checks tokens. Their secrets are 256 random bits as 43 letters and digits; only a SCRAM
+ * verifier is kept. Methods block: call them on virtual threads.
+ */
+public final class Tokens {
+  private static final String ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
+  private static final String SECRET_ALPHABET =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  private static final int ID_LENGTH = 6;
+
+  /** 62^43 is just above 2^256. */
+  private static final int SECRET_LENGTH = 43;
+
+  private final Catalog catalog;
+  private final Clock clock;
+  private final SecureRandom random = new SecureRandom();
+
+  /** Checked against for an unknown id, so that it takes as long as a wrong secret. */
+  private final ScramSecret decoy;
+
+  /** Hashes of secret and verifier that were found to match: deriving a key takes milliseconds. */
+  private final Cache<String, Boolean> matched =
+      Caffeine.newBuilder().maximumSize(10_000).expireAfterWrite(Duration.ofMinutes(5)).build();
+
+  /**
+   * @param clock for expiry
+   */
+  public Tokens(Catalog catalog, Clock clock) {
+    this.catalog = catalog;
+    this.clock = clock;
+    this.decoy = ScramSecret.of(new Secret(randomText(SECRET_ALPHABET, SECRET_LENGTH)), random);
+  }
+
+  /**
+   * Makes a token.
+   *
+   * @param branch {@link TokenRow#branch}
+   */
+  public MintedToken mint(Optional<Long> branch, Optional<String> role, Optional<Instant> expiresAt)
+      throws RouteException {
+    var secret = new Secret(randomText(SECRET_ALPHABET, SECRET_LENGTH));
+    var verifier = ScramSecret.of(secret, random).asVerifier();
+    while (true) {
+      var id = new TokenId(randomText(ID_ALPHABET, ID_LENGTH));
+      var row = new TokenRow(id, verifier, branch, role, expiresAt, false, clock.instant());
+      if (catalog.insertToken(row)) {
+        return new MintedToken(id, secret);
+      }
+    }
+  }
+
+  /**
+   * Looks up what was presented. A bearer's secret is checked; a token presented as user is only
+   * found, its secret is for the password exchange.
+   *
+   * @throws RouteException with {@link RouteFailure.BadToken} when it is unknown, expired, revoked
+   *     or its secret is wrong; nobody is told which
+   */
+  public TokenRow find(PresentedToken presented) throws RouteException {
+    var known = catalog.token(presented.id()).filter(this::isAlive);
+    boolean good =
+        switch (presented) {
+          case AsUser _ -> true;
+          case AsBearer bearer ->
+              known.isPresent()
+                  ? matches(known.get(), bearer.secret())
+                  : decoy.matches(bearer.secret());
+        };
+    return known
+        .filter(_ -> good)
+        .orElseThrow(() -> new RouteException(new RouteFailure.BadToken()));
+  }
+
+  private boolean isAlive(TokenRow token) {
+    return !token.revoked()
+        && token.expiresAt().map(expiry -> clock.instant().isBefore(expiry)).orElse(true);
+  }
+
+  private boolean matches(TokenRow token, Secret secret) {
+    var key = hash(token.verifier().reveal() + " " + secret.reveal());
+    if (matched.getIfPresent(key) != null) {
+      return true;
+    }
+    boolean good = ScramSecret.parse(token.verifier()).orElse(decoy).matches(secret);
+    if (good) {
+      matched.put(key, true);
+    }
+    return good;
+  }
+
+  private static String hash(String text) {
+    try {
+      var digest = MessageDigest.getInstance("SHA-256");
+      return HexFormat.of().formatHex(digest.digest(text.getBytes(StandardCharsets.UTF_8)));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
+    }
+  }
+
+  private String randomText(String alphabet, int length) {
+    var text = new StringBuilder(length);
+    for (int i = 0; i < length; i++) {
+      text.append(alphabet.charAt(random.nextInt(alphabet.length())));
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,176 @@
+package io.vela.router;
+
+import io.vela.agent.CloneId;
+import io.vela.agent.SnapshotId;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.router.catalog.BaselineRow;
+import io.vela.router.catalog.BranchRow;
+import io.vela.router.catalog.BranchRow.Phase;
+import io.vela.router.catalog.Catalog;
+import io.vela.router.catalog.Event;
+import io.vela.router.catalog.SnapshotRow;
+import io.vela.router.catalog.TokenRow;
+import io.vela.router.route.TokenId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** A fake catalogue in memory, for tests of what stands above it. */
+public final class FakeCatalog implements Catalog {
+  public final Map<BaselineName, BaselineRow> baselines = new LinkedHashMap<>();
+  public final Map<SnapshotId, SnapshotRow> snapshots = new LinkedHashMap<>();
+  public final Map<Long, BranchRow> branches = new LinkedHashMap<>();
+  public final Map<TokenId, TokenRow> tokens = new LinkedHashMap<>();
+  public final List<Event> events = new ArrayList<>();
+  public volatile boolean down;
+  private long lastId;
+
+  private void demandUp() throws RouteException {
+    if (down) {
+      throw new RouteException(new RouteFailure.CatalogUnavailable("it is down"));
+    }
+  }
+
+  /** Adds a row as an earlier Vela would have left it. */
+  public synchronized BranchRow left(String name, SnapshotId snapshot, Phase phase) {
+    var row =
+        new BranchRow(
+            ++lastId,
+            new BranchName(name),
+            CloneId.random(),
+            snapshot,
+            new BaselineName("main"),
+            phase,
+            Optional.empty(),
+            Instant.EPOCH);
+    branches.put(row.id(), row);
+    return row;
+  }
+
+  @Override
+  public synchronized List<BaselineRow> baselines() throws RouteException {
+    demandUp();
+    return List.copyOf(baselines.values());
+  }
+
+  @Override
+  public synchronized List<SnapshotRow> snapshots() throws RouteException {
+    demandUp();
+    return List.copyOf(snapshots.values());
+  }
+
+  @Override
+  public synchronized List<BranchRow> branches() throws RouteException {
+    demandUp();
+    return List.copyOf(branches.values());
+  }
+
+  @Override
+  public synchronized BranchRow insertBranch(
+      BranchName name, CloneId clone, BaselineName baseline, Optional<Duration> suspendAfter)
+      throws RouteException {
+    demandUp();
+    if (branches.values().stream().anyMatch(row -> row.name().equals(name))) {
+      throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()));
+    }
+    var from = baselines.get(baseline);
+    if (from == null) {
+      throw new RouteException(new RouteFailure.NoSuchBaseline(baseline.value()));
+    }
+    var row =
+        new BranchRow(
+            ++lastId,
+            name,
+            clone,
+            from.current(),
+            baseline,
+            Phase.CREATING,
+            suspendAfter,
+            Instant.EPOCH);
+    branches.put(row.id(), row);
+    return row;
+  }
+
+  @Override
+  public synchronized void setPhase(long branch, Phase phase) throws RouteException {
+    demandUp();
+    branches.computeIfPresent(
+        branch,
+        (_, r) ->
+            new BranchRow(
+                r.id(),
+                r.name(),
+                r.cloneId(),
+                r.snapshot(),
+                r.baseline(),
+                phase,
+                r.suspendAfter(),
+                r.createdAt()));
+  }
+
+  @Override
+  public synchronized void removeBranch(long branch) throws RouteException {
+    demandUp();
+    branches.remove(branch);
+    tokens.values().removeIf(token -> token.branch().equals(Optional.of(branch)));
+  }
+
+  @Override
+  public synchronized BaselineRow switchBaseline(BaselineName baseline, SnapshotId snapshot)
+      throws RouteException {
+    demandUp();
+    snapshots.put(snapshot, new SnapshotRow(snapshot, baseline, Instant.EPOCH));
+    var row = new BaselineRow(baseline, snapshot, Instant.EPOCH, Instant.EPOCH);
+    baselines.put(baseline, row);
+    return row;
+  }
+
+  @Override
+  public synchronized List<SnapshotId> removeUnusedSnapshots() throws RouteException {
+    demandUp();
+    var unused =
+        snapshots.keySet().stream()
+            .filter(id -> baselines.values().stream().noneMatch(b -> b.current().equals(id)))
+            .filter(id -> branches.values().stream().noneMatch(b -> b.snapshot().equals(id)))
+            .toList();
+    unused.forEach(snapshots::remove);
+    return unused;
+  }
+
+  @Override
+  public synchronized Optional<TokenRow> token(TokenId id) throws RouteException {
+    demandUp();
+    return Optional.ofNullable(tokens.get(id));
+  }
+
+  @Override
+  public synchronized boolean insertToken(TokenRow token) throws RouteException {
+    demandUp();
+    return tokens.putIfAbsent(token.id(), token) == null;
+  }
+
+  @Override
+  public synchronized void record(Event event) {
+    events.add(event);
+  }
+
+  @Override
+  public void contentsChanged(CloneId clone) {}
+
+  @Override
+  public void onContentsChanged(Consumer<Optional<CloneId>> listener) {}
+
+  @Override
+  public boolean isUp() {
+    return !down;
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,95 @@
+package io.vela.router;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.vela.agent.Source;
+import io.vela.config.VelaConfig;
+import io.vela.config.value.BranchName;
+import io.vela.router.SessionRouter.SessionLabel;
+import io.vela.router.branch.BranchLease;
+import io.vela.router.route.BranchAddressParser;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** A router over a fake agent and a fake catalogue, with a baseline {@code main}. */
+public final class RouterFixture implements AutoCloseable {
+  public final FakeCloneService agent;
+  public final FakeCatalog catalog;
+  public final ManualTime time = new ManualTime();
+  public final SimpleMeterRegistry registry = new SimpleMeterRegistry();
+  public final LocalRouter router;
+  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final AtomicLong sessions = new AtomicLong();
+
+  public RouterFixture() throws Exception {
+    this(new FakeCloneService(), new FakeCatalog());
+    router.ensureBaseline(VelaConfig.MAIN, new Source.Empty(18, List.of()));
+  }
+
+  /** A Vela that starts over what an earlier one left. */
+  public RouterFixture(FakeCloneService agent, FakeCatalog catalog) throws RouteException {
+    this.agent = agent;
+    this.catalog = catalog;
+    this.router =
+        new LocalRouter(
+            VelaConfig.defaults(Path.of("/none")), agent, catalog, time, registry, threads);
+    router.open();
+  }
+
+  public Target target(String user, String database) throws Exception {
+    return get(
+        router.locate(
+            BranchAddressParser.parse(
+                Map.of("user", user, "database", database), Optional.empty(), Optional.empty())));
+  }
+
+  public CompletableFuture<BranchLease> ask(String branch) throws Exception {
+    return router.lease(target("app", "app@" + branch), label("psql"));
+  }
+
+  public BranchLease lease(String branch) throws Exception {
+    return get(ask(branch));
+  }
+
+  public String state(String branch) throws RouteException {
+    return router.branch(new BranchName(branch)).state();
+  }
+
+  public SessionLabel label(String description) {
+    return new SessionLabel(sessions.incrementAndGet(), description);
+  }
+
+  /** The result, or the exception as it was thrown; bounded. */
+  public static <T> T get(CompletionStage<T> stage) throws Exception {
+    try {
+      return stage.toCompletableFuture().get(20, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof Exception cause ? cause : e;
+    } catch (TimeoutException e) {
+      throw new AssertionError("nothing came within 20 s", e);
+    }
+  }
+
+  public static RouteFailure failure(CompletionStage<?> stage) throws Exception {
+    try {
+      get(stage);
+    } catch (RouteException e) {
+      return e.failure();
+    }
+    throw new AssertionError("did not fail");
+  }
+
+  @Override
+  public void close() {
+    threads.shutdownNow();
+  }
+}

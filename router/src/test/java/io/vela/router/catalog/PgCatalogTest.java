@@ -1,0 +1,204 @@
+package io.vela.router.catalog;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.vela.agent.CloneId;
+import io.vela.agent.SnapshotId;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.catalog.BranchRow.Phase;
+import io.vela.router.route.TokenId;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(120)
+class PgCatalogTest {
+  private static final BaselineName MAIN = new BaselineName("main");
+  private static final BranchName PR = new BranchName("pr-1");
+  private static CatalogServer server;
+  private static Vertx vertx;
+  private static ExecutorService threads;
+  private PgCatalog catalog;
+
+  @BeforeAll
+  static void start() throws Exception {
+    server = new CatalogServer();
+    vertx = Vertx.vertx();
+    threads = Executors.newVirtualThreadPerTaskExecutor();
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    vertx.close().toCompletionStage().toCompletableFuture().get();
+    threads.shutdownNow();
+    server.close();
+  }
+
+  @BeforeEach
+  void open() throws Exception {
+    catalog = another();
+    sql("truncate baseline, snapshot, branch, token cascade");
+  }
+
+  @AfterEach
+  void close() {
+    catalog.close();
+  }
+
+  private static PgCatalog another() throws RouteException {
+    return PgCatalog.open(vertx, server.options(), server.dataSource(), threads);
+  }
+
+  private static void sql(String statement) throws Exception {
+    try (var connection = server.dataSource().getConnection();
+        var run = connection.createStatement()) {
+      run.execute(statement);
+    }
+  }
+
+  private BranchRow insert() throws RouteException {
+    return catalog.insertBranch(PR, CloneId.random(), MAIN, Optional.of(Duration.ofSeconds(7)));
+  }
+
+  @Test
+  void theSchemaIsWhatTheNewestMigrationMakes() {
+    var current = Migrations.flyway(server.dataSource()).info();
+    assertThat(current.pending()).isEmpty();
+    assertThat(String.valueOf(current.current().getVersion())).isEqualTo(Migrations.LATEST);
+  }
+
+  @Test
+  void aBranchIsWrittenMovedOnAndRemoved() throws Exception {
+    var snapshot = SnapshotId.random();
+    catalog.switchBaseline(MAIN, snapshot);
+    var row = insert();
+    assertThat(row.snapshot()).isEqualTo(snapshot);
+    assertThat(row.phase()).isEqualTo(Phase.CREATING);
+    assertThat(row.suspendAfter()).contains(Duration.ofSeconds(7));
+
+    catalog.setPhase(row.id(), Phase.READY);
+    assertThat(catalog.branches())
+        .singleElement()
+        .extracting(BranchRow::phase)
+        .isEqualTo(Phase.READY);
+    catalog.removeBranch(row.id());
+    catalog.removeBranch(row.id());
+    assertThat(catalog.branches()).isEmpty();
+  }
+
+  @Test
+  void aNameIsTakenOnceAndNeedsItsBaseline() throws Exception {
+    assertThatThrownBy(this::insert)
+        .extracting(e -> ((RouteException) e).failure())
+        .isEqualTo(new RouteFailure.NoSuchBaseline("main"));
+    catalog.switchBaseline(MAIN, SnapshotId.random());
+    insert();
+    assertThatThrownBy(this::insert)
+        .extracting(e -> ((RouteException) e).failure())
+        .isEqualTo(new RouteFailure.AlreadyExists("branch", "pr-1"));
+  }
+
+  @Test
+  void aSnapshotStaysWhileABranchComesFromIt() throws Exception {
+    var old = SnapshotId.random();
+    var fresh = SnapshotId.random();
+    catalog.switchBaseline(MAIN, old);
+    var row = insert();
+    catalog.switchBaseline(MAIN, fresh);
+    assertThat(catalog.removeUnusedSnapshots()).isEmpty();
+    catalog.removeBranch(row.id());
+    assertThat(catalog.removeUnusedSnapshots()).containsExactly(old);
+    assertThat(catalog.snapshots()).extracting(SnapshotRow::id).containsExactly(fresh);
+    assertThat(catalog.baselines()).extracting(BaselineRow::current).containsExactly(fresh);
+  }
+
+  private static TokenRow token(Optional<Long> branch) {
+    return new TokenRow(
+        new TokenId("k3f9x2"),
+        new Secret("SCRAM-SHA-256$4096:a$b:c"),
+        branch,
+        Optional.of("app"),
+        Optional.of(Instant.parse("2030-01-01T00:00:00Z")),
+        false,
+        Instant.EPOCH);
+  }
+
+  @Test
+  void aTokenIsKeptAndWhatOthersDoToItIsHeardOf() throws Exception {
+    catalog.switchBaseline(MAIN, SnapshotId.random());
+    var row = insert();
+    assertThat(catalog.token(new TokenId("k3f9x2"))).isEmpty();
+    assertThat(catalog.insertToken(token(Optional.of(row.id())))).isTrue();
+    assertThat(catalog.insertToken(token(Optional.empty()))).isFalse();
+    var read = catalog.token(new TokenId("k3f9x2")).orElseThrow();
+    assertThat(read.branch()).contains(row.id());
+    assertThat(read.expiresAt()).contains(Instant.parse("2030-01-01T00:00:00Z"));
+
+    sql("update token set revoked = true");
+    await().until(() -> catalog.token(new TokenId("k3f9x2")).orElseThrow().revoked());
+    catalog.removeBranch(row.id());
+    await().until(() -> catalog.token(new TokenId("k3f9x2")).isEmpty());
+  }
+
+  @Test
+  void aChangeOfContentsIsHeardOfElsewhere() throws Exception {
+    var heard = new CopyOnWriteArrayList<Optional<CloneId>>();
+    var clone = CloneId.random();
+    try (var other = another()) {
+      other.onContentsChanged(heard::add);
+      catalog.contentsChanged(clone);
+      await().until(() -> heard.contains(Optional.of(clone)));
+    }
+  }
+
+  @Test
+  void eventsAreAddedAndNeverChanged() throws Exception {
+    catalog.record(new Event("branch.created", "pr-1", "x"));
+    await()
+        .until(
+            () -> {
+              try (var connection = server.dataSource().getConnection();
+                  var query = connection.createStatement();
+                  var rows = query.executeQuery("select from event where subject = 'pr-1'")) {
+                return rows.next();
+              }
+            });
+    assertThatThrownBy(() -> sql("delete from event")).hasMessageContaining("never changed");
+  }
+
+  @Test
+  void whileItIsDownTokensInUseWorkAndItComesBackByItself() throws Exception {
+    catalog.insertToken(token(Optional.empty()));
+    catalog.token(new TokenId("k3f9x2"));
+    assertThat(catalog.isUp()).isTrue();
+    server.stop();
+    try {
+      assertThat(catalog.token(new TokenId("k3f9x2"))).isPresent();
+      assertThatThrownBy(() -> catalog.branches())
+          .extracting(e -> ((RouteException) e).failure())
+          .isInstanceOf(RouteFailure.CatalogUnavailable.class);
+      assertThat(catalog.isUp()).isFalse();
+    } finally {
+      server.start();
+    }
+    await().atMost(Duration.ofSeconds(30)).until(catalog::isUp);
+    assertThat(catalog.branches()).isEqualTo(List.of());
+  }
+}

@@ -1,0 +1,167 @@
+package io.vela.router.catalog;
+
+import static io.vela.router.RouterFixture.failure;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.vela.agent.CloneId;
+import io.vela.agent.InstanceExit;
+import io.vela.agent.SnapshotId;
+import io.vela.config.VelaConfig;
+import io.vela.router.FakeCatalog;
+import io.vela.router.FakeCloneService;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.RouterFixture;
+import io.vela.router.catalog.BranchRow.Phase;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@Timeout(60)
+class ReconcilerTest {
+  private final FakeCloneService agent = new FakeCloneService();
+  private final FakeCatalog catalog = new FakeCatalog();
+  private final SnapshotId snapshot = SnapshotId.random();
+
+  @BeforeEach
+  void aBaseline() throws RouteException {
+    agent.snapshots.add(snapshot);
+    catalog.switchBaseline(VelaConfig.MAIN, snapshot);
+  }
+
+  @ParameterizedTest(name = "row {0}, clone {1}, running {2}")
+  @CsvSource({
+    "CREATING, false, false",
+    "CREATING, true, false",
+    "CREATING, true, true",
+    "DELETING, true, true",
+    "DELETING, true, false",
+    "DELETING, false, false"
+  })
+  void whatWasHalfMadeOrPromisedToGoGoes(Phase phase, boolean clone, boolean running)
+      throws Exception {
+    var row = catalog.left("pr-1", snapshot, phase);
+    volume(row.cloneId(), clone, running);
+
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(vela.router.branches()).isEmpty();
+      assertThat(agent.clones).isEmpty();
+      assertThat(agent.running).isEmpty();
+      assertThat(catalog.branches).isEmpty();
+      vela.lease("pr-1");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"false", "true"})
+  void aCloneWithoutARowGoes(boolean running) throws Exception {
+    volume(CloneId.random(), true, running);
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(vela.router.branches()).isEmpty();
+      assertThat(agent.clones).isEmpty();
+      assertThat(agent.running).isEmpty();
+    }
+  }
+
+  @Test
+  void aReadyBranchIsThereAsleep() throws Exception {
+    var row = catalog.left("pr-1", snapshot, Phase.READY);
+    volume(row.cloneId(), true, false);
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(vela.state("pr-1")).isEqualTo("suspended");
+      vela.lease("pr-1");
+      assertThat(agent.count("createClone")).isZero();
+    }
+  }
+
+  @Test
+  void aRunningInstanceIsAdoptedAndGetsAFreshIdleTime() throws Exception {
+    var row = catalog.left("pr-1", snapshot, Phase.READY);
+    volume(row.cloneId(), true, true);
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(vela.state("pr-1")).isEqualTo("running");
+      vela.lease("pr-1").close();
+      assertThat(agent.count("start")).isZero();
+      vela.time.pass(Duration.ofSeconds(61));
+      await().until(() -> vela.state("pr-1").equals("suspended"));
+    }
+  }
+
+  @Test
+  void anAdoptedInstanceThatNobodyUsesSleepsToo() throws Exception {
+    var row = catalog.left("pr-1", snapshot, Phase.READY);
+    volume(row.cloneId(), true, true);
+    try (var vela = new RouterFixture(agent, catalog)) {
+      vela.time.pass(Duration.ofSeconds(61));
+      await().until(() -> vela.state("pr-1").equals("suspended"));
+    }
+  }
+
+  @Test
+  void aBranchWithoutItsCloneIsToldAndNeverMadeAnew() throws Exception {
+    catalog.left("pr-1", snapshot, Phase.READY);
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(vela.state("pr-1")).isEqualTo("failed");
+      assertThat(failure(vela.ask("pr-1")))
+          .isInstanceOf(RouteFailure.AgentFailed.class)
+          .extracting(RouteFailure::message)
+          .asString()
+          .contains("missing");
+      vela.time.pass(Duration.ofDays(1));
+      failure(vela.ask("pr-1"));
+      assertThat(agent.count("createClone")).isZero();
+      assertThat(catalog.branches).hasSize(1);
+    }
+  }
+
+  @Test
+  void snapshotsWithoutARowAndThoseUnusedGo() throws Exception {
+    agent.snapshots.add(SnapshotId.random());
+    var old = SnapshotId.random();
+    agent.snapshots.add(old);
+    catalog.snapshots.put(old, new SnapshotRow(old, VelaConfig.MAIN, java.time.Instant.EPOCH));
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(agent.snapshots).containsExactly(snapshot);
+      assertThat(vela.router.baselines()).hasSize(1);
+    }
+  }
+
+  @Test
+  void aSnapshotThatABranchComesFromStays() throws Exception {
+    var old = SnapshotId.random();
+    agent.snapshots.add(old);
+    catalog.snapshots.put(old, new SnapshotRow(old, VelaConfig.MAIN, java.time.Instant.EPOCH));
+    var row = catalog.left("pr-1", old, Phase.READY);
+    volume(row.cloneId(), true, false);
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(agent.snapshots).containsExactlyInAnyOrder(snapshot, old);
+      vela.router.delete(row.name(), false);
+      assertThat(agent.snapshots).containsExactly(snapshot);
+    }
+  }
+
+  @Test
+  void anEmptyCatalogueOverAFullPoolTouchesNothing() {
+    volume(CloneId.random(), true, false);
+    assertThatThrownBy(() -> new RouterFixture(agent, new FakeCatalog()))
+        .isInstanceOf(RouteException.class)
+        .hasMessageContaining("the catalogue is empty");
+    assertThat(agent.clones).hasSize(1);
+    assertThat(agent.snapshots).hasSize(1);
+  }
+
+  private void volume(CloneId id, boolean there, boolean running) {
+    if (there) {
+      agent.clones.add(id);
+    }
+    if (running) {
+      agent.running.put(id, new CompletableFuture<InstanceExit>());
+    }
+  }
+}

@@ -1,0 +1,256 @@
+package io.vela.agent;
+
+import io.vela.agent.CloneFailure.NoSuchClone;
+import io.vela.agent.CloneFailure.QueryFailed;
+import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.DataDirectory;
+import io.vela.agent.postgres.InstanceFiles;
+import io.vela.agent.postgres.InstanceSql;
+import io.vela.agent.postgres.PostgresBinaries;
+import io.vela.agent.postgres.PostgresInstance;
+import io.vela.agent.postgres.VolumeRecord;
+import io.vela.agent.storage.Pool;
+import io.vela.config.PostgresConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+
+/** Snapshots, clones and instances on this host. */
+public final class LocalCloneService implements CloneService {
+  private final Pool pool;
+  private final ServiceUser user;
+  private final Instances instances;
+  private final SnapshotMaker snapshotMaker;
+
+  /** Read once: a wake must not wait for a file that only this service writes. */
+  private final Map<CloneId, VolumeRecord> records = new ConcurrentHashMap<>();
+
+  private LocalCloneService(
+      Pool pool, ServiceUser user, Instances instances, SnapshotMaker snapshotMaker) {
+    this.pool = pool;
+    this.user = user;
+    this.instances = instances;
+    this.snapshotMaker = snapshotMaker;
+  }
+
+  /**
+   * Opens the service on a pool that no other Vela uses: clears away what an earlier one left half
+   * made, and adopts the instances that outlived it.
+   *
+   * @param user who owns the volumes and runs Postgres
+   * @param run folder of the instances' private folders, which the user can reach by a path of at
+   *     most 74 bytes
+   */
+  public static LocalCloneService open(
+      Pool pool, PostgresBinaries binaries, ServiceUser user, Path run, PostgresConfig config)
+      throws CloneException, InterruptedException {
+    try {
+      // Says at once, and not at the first wake, when the path is too long for a socket.
+      var longest = new InstanceFiles(pool.root(), run.resolve(SnapshotId.random().value()));
+      Files.createDirectories(run);
+      Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwx--x--x"));
+      if (!user.canReach(run)) {
+        throw new CloneException(
+            new StorageFailed(
+                "the user %s cannot reach %s".formatted(user.name(), longest.run().getParent()),
+                ""));
+      }
+    } catch (IOException | IllegalArgumentException e) {
+      throw new CloneException(
+          new StorageFailed("the folder of sockets cannot be used: " + e.getMessage(), ""), e);
+    }
+    var instances = new Instances(binaries, user, run, config.sharedBuffers());
+    var maker = new SnapshotMaker(pool, binaries, user, run, config.sharedBuffers());
+    maker.discardHalfMade();
+    for (var id : pool.clones()) {
+      instances.adopt(id, pool.clone(id));
+    }
+    return new LocalCloneService(pool, user, instances, maker);
+  }
+
+  @Override
+  public PoolInfo pool() {
+    return pool.info();
+  }
+
+  @Override
+  public List<SnapshotInfo> snapshots() throws CloneException {
+    var snapshots = new ArrayList<SnapshotInfo>();
+    for (var id : pool.snapshots()) {
+      snapshots.add(info(id, read(pool.snapshot(id))));
+    }
+    return List.copyOf(snapshots);
+  }
+
+  @Override
+  public List<CloneInfo> clones() throws CloneException {
+    return pool.clones().stream()
+        .map(
+            id ->
+                new CloneInfo(
+                    id, instances.running(id).map(instance -> instance.files().endpoint())))
+        .toList();
+  }
+
+  @Override
+  public SnapshotInfo createSnapshot(
+      SnapshotId id, Source source, Consumer<ImportProgress> progress)
+      throws CloneException, InterruptedException {
+    return info(id, snapshotMaker.make(id, source, progress));
+  }
+
+  @Override
+  public void destroySnapshot(SnapshotId id) throws CloneException {
+    pool.destroy(pool.snapshot(id));
+  }
+
+  @Override
+  public void createClone(CloneId id, SnapshotId snapshot) throws CloneException {
+    var volume = pool.createClone(snapshot, id);
+    try {
+      DataDirectory.in(volume).removeLeftovers();
+    } catch (IOException e) {
+      var failure =
+          new CloneException(
+              new StorageFailed("clone " + id + " cannot be written", e.toString()), e);
+      try {
+        pool.destroy(volume);
+      } catch (CloneException cleaning) {
+        failure.addSuppressed(cleaning);
+      }
+      throw failure;
+    }
+  }
+
+  @Override
+  public void destroyClone(CloneId id) throws CloneException {
+    if (instances.running(id).isPresent()) {
+      throw new CloneException(
+          new StorageFailed("clone " + id + " cannot be removed: its instance runs", ""));
+    }
+    instances.forget(id);
+    records.remove(id);
+    pool.destroy(pool.clone(id));
+    try {
+      DataDirectory.delete(instances.run(id));
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed(instances.run(id) + " cannot be removed", e.toString()), e);
+    }
+  }
+
+  @Override
+  public Endpoint start(CloneId id, InstanceSettings settings) throws CloneException {
+    var running = instances.running(id);
+    if (running.isPresent()) {
+      return running.get().files().endpoint();
+    }
+    return instances.start(id, volume(id), record(id), settings).files().endpoint();
+  }
+
+  @Override
+  public void stop(CloneId id, Duration timeout) throws CloneException {
+    var running = instances.running(id);
+    if (running.isPresent()) {
+      running.get().stop(timeout);
+    }
+  }
+
+  @Override
+  public CompletionStage<InstanceExit> exit(CloneId id) {
+    return instances
+        .last(id)
+        .map(PostgresInstance::ended)
+        .orElseGet(() -> CompletableFuture.completedStage(new PostgresInstance.Ended(true, "")))
+        .thenApply(ended -> new InstanceExit(id, ended.requested(), ended.logTail()));
+  }
+
+  @Override
+  public Activity activity(CloneId id) throws CloneException {
+    var contents = record(id).contents();
+    return sql(id, contents).activity(InstanceSql.databases(contents));
+  }
+
+  @Override
+  public Contents refreshContents(CloneId id) throws CloneException {
+    var record = record(id);
+    var known = record.contents();
+    var contents = sql(id, known).contents(InstanceSql.databases(known));
+    if (!contents.equals(known)) {
+      var changed = record.with(contents);
+      try {
+        changed.write(volume(id), user);
+      } catch (IOException e) {
+        throw new CloneException(
+            new StorageFailed("clone " + id + " cannot be written", e.toString()), e);
+      }
+      records.put(id, changed);
+    }
+    return contents;
+  }
+
+  @Override
+  public Contents contents(CloneId id) throws CloneException {
+    return record(id).contents();
+  }
+
+  @Override
+  public Usage usage(CloneId id) throws CloneException {
+    return pool.usage(volume(id));
+  }
+
+  /** Lets go of instances without stopping them. */
+  @Override
+  public void close() {
+    // Instances are processes of their own; nothing is held open for them.
+  }
+
+  private InstanceSql sql(CloneId id, Contents contents) throws CloneException {
+    var instance =
+        instances
+            .running(id)
+            .orElseThrow(
+                () -> new CloneException(new QueryFailed("clone " + id + " does not run")));
+    return new InstanceSql(instance.files().endpoint(), contents.major(), contents.superuser());
+  }
+
+  private Path volume(CloneId id) throws CloneException {
+    var volume = pool.clone(id);
+    if (!Files.isDirectory(volume)) {
+      throw new CloneException(new NoSuchClone(id));
+    }
+    return volume;
+  }
+
+  private VolumeRecord record(CloneId id) throws CloneException {
+    var known = records.get(id);
+    if (known == null) {
+      known = read(volume(id));
+      records.put(id, known);
+    }
+    return known;
+  }
+
+  private static VolumeRecord read(Path volume) throws CloneException {
+    try {
+      return VolumeRecord.read(volume);
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed(volume + " has no readable record", e.toString()), e);
+    }
+  }
+
+  private static SnapshotInfo info(SnapshotId id, VolumeRecord record) {
+    return new SnapshotInfo(id, record.clean(), record.bytes(), record.contents());
+  }
+}

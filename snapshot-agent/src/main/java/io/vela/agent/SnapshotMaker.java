@@ -1,0 +1,123 @@
+package io.vela.agent;
+
+import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.DataDirectory;
+import io.vela.agent.postgres.PostgresBinaries;
+import io.vela.agent.postgres.Preparation;
+import io.vela.agent.postgres.RunningProcesses;
+import io.vela.agent.postgres.VolumeRecord;
+import io.vela.agent.source.Importers;
+import io.vela.agent.storage.Pool;
+import io.vela.config.value.ByteSize;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes clean snapshots in staging: brings the data in, prepares it, freezes it. What fails or is
+ * interrupted leaves nothing behind; what was killed is cleared away at the next opening.
+ */
+final class SnapshotMaker {
+  private static final Logger log = LoggerFactory.getLogger(SnapshotMaker.class);
+  private static final String RUN_PREFIX = "s-";
+  private static final int KILL_SECONDS = 10;
+
+  private final Pool pool;
+  private final Importers importers;
+  private final Preparation preparation;
+  private final Path run;
+
+  SnapshotMaker(
+      Pool pool, PostgresBinaries binaries, ServiceUser user, Path run, ByteSize sharedBuffers) {
+    this.pool = pool;
+    this.importers = new Importers(binaries, user);
+    this.preparation = new Preparation(binaries, user, sharedBuffers);
+    this.run = run;
+  }
+
+  VolumeRecord make(SnapshotId id, Source source, Consumer<ImportProgress> progress)
+      throws CloneException, InterruptedException {
+    long start = System.nanoTime();
+    var staging = pool.createStaging(id.value());
+    var privateRun = run.resolve(RUN_PREFIX + id.value());
+    VolumeRecord record;
+    try {
+      var data = DataDirectory.in(staging).path();
+      var imported = importers.bring(source, data, progress);
+      progress.accept(new ImportProgress("preparing", 0, 0));
+      record = preparation.prepare(staging, privateRun, imported.configuration(), imported.seed());
+      progress.accept(new ImportProgress("freezing", 0, 0));
+      pool.freeze(staging, id);
+    } catch (CloneException | InterruptedException | RuntimeException e) {
+      try {
+        clear(staging, privateRun);
+        pool.destroy(pool.snapshot(id));
+      } catch (CloneException cleaning) {
+        e.addSuppressed(cleaning);
+      }
+      throw e;
+    }
+    clear(staging, privateRun);
+    log.info(
+        "snapshot created snapshot={} source={} bytes={} millis={}",
+        id,
+        source.getClass().getSimpleName(),
+        record.bytes(),
+        (System.nanoTime() - start) / 1_000_000);
+    return record;
+  }
+
+  private void clear(Path staging, Path privateRun) throws CloneException {
+    // The removal's own commands must run, interrupted or not.
+    boolean interrupted = Thread.interrupted();
+    try {
+      pool.destroy(staging);
+      DataDirectory.delete(privateRun);
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed(privateRun + " cannot be removed", e.toString()), e);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /**
+   * Ends the processes that a killed Vela left at work in staging, and removes what is there. Only
+   * while nothing is being made.
+   */
+  void discardHalfMade() throws CloneException {
+    var folder = pool.root().resolve("staging");
+    try {
+      for (var process : RunningProcesses.list()) {
+        if (process.worksIn(folder)) {
+          log.info(
+              "orphan ended pid={} program={}", process.handle().pid(), process.argv().getFirst());
+          process.handle().destroyForcibly();
+          process
+              .handle()
+              .onExit()
+              .completeOnTimeout(process.handle(), KILL_SECONDS, TimeUnit.SECONDS)
+              .join();
+        }
+      }
+      pool.discardHalfMade();
+      if (Files.isDirectory(run)) {
+        try (var folders = Files.newDirectoryStream(run, RUN_PREFIX + "*")) {
+          for (var left : folders) {
+            DataDirectory.delete(left);
+          }
+        }
+      }
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed("what an earlier Vela left cannot be cleared", e.toString()), e);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package io.vela.agent.exec;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure.StorageFailed;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Installs missing programs from Debian, where Vela may, and says so. */
+public final class DebianPackages {
+  private static final Duration TIMEOUT = Duration.ofMinutes(5);
+
+  private final Consumer<String> say;
+
+  /**
+   * @param say told a line for a person before something is installed
+   */
+  public DebianPackages(Consumer<String> say) {
+    this.say = say;
+  }
+
+  /**
+   * The program, installed when it is missing, Vela runs as root and {@code apt-get} exists.
+   *
+   * @param program its name
+   * @param debianPackage the package that has it
+   * @throws CloneException that names the package when the program is missing and stays so
+   */
+  public Path ensure(String program, String debianPackage)
+      throws CloneException, InterruptedException {
+    var present = Programs.find(program);
+    if (present.isPresent()) {
+      return present.get();
+    }
+    if (!ServiceUser.runningAsRoot() || Programs.find("apt-get").isEmpty()) {
+      throw missing(program, debianPackage, "");
+    }
+    say.accept("installing the Debian package " + debianPackage + " for " + program);
+    var installed = install(debianPackage);
+    if (!installed.ok()) {
+      // A fresh container has no package lists.
+      aptGet(List.of("update")).run();
+      installed = install(debianPackage);
+    }
+    var detail = installed.problem() + "\n" + installed.detail();
+    return Programs.find(program).orElseThrow(() -> missing(program, debianPackage, detail));
+  }
+
+  private static Result install(String debianPackage) throws InterruptedException {
+    return aptGet(List.of("install", "-y", "--no-install-recommends", "--", debianPackage)).run();
+  }
+
+  private static Command aptGet(List<String> words) {
+    var argv = new ArrayList<>(List.of("apt-get", "-o", "DPkg::Lock::Timeout=60"));
+    argv.addAll(words);
+    return Command.of(argv).within(TIMEOUT).env("DEBIAN_FRONTEND", "noninteractive");
+  }
+
+  private static CloneException missing(String program, String debianPackage, String detail) {
+    return new CloneException(
+        new StorageFailed(
+            "%s is missing: install the package %s".formatted(program, debianPackage), detail));
+  }
+}

@@ -1,0 +1,174 @@
+package io.vela.agent.exec;
+
+import com.sun.security.auth.module.UnixSystem;
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure.StorageFailed;
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who owns the files of clones and runs Postgres, which refuses to run as root. Vela's own user,
+ * unless that is root: then the system user {@code vela}.
+ */
+public final class ServiceUser {
+  /** The system user that stands in for root. */
+  public static final String NAME = "vela";
+
+  private final String name;
+  private final long uid;
+  private final long gid;
+  private final boolean other;
+
+  private ServiceUser(String name, long uid, long gid, boolean other) {
+    this.name = name;
+    this.uid = uid;
+    this.gid = gid;
+    this.other = other;
+  }
+
+  /** Whether this process is root's. */
+  public static boolean runningAsRoot() {
+    return new UnixSystem().getUid() == 0;
+  }
+
+  /**
+   * Finds the user; as root, makes the system user when it is missing.
+   *
+   * @param say told a line for a person when a user is made
+   * @throws CloneException when the user cannot be made
+   */
+  public static ServiceUser resolve(Consumer<String> say)
+      throws CloneException, InterruptedException {
+    if (!runningAsRoot()) {
+      var own = new UnixSystem();
+      return new ServiceUser(own.getUsername(), own.getUid(), own.getGid(), false);
+    }
+    if (!Command.of("id", "-u", NAME).run().ok()) {
+      say.accept("making the system user " + NAME + ", which owns clones and runs Postgres");
+      var made =
+          Command.of(
+                  "useradd",
+                  "--system",
+                  "--user-group",
+                  "--no-create-home",
+                  "--shell",
+                  "/usr/sbin/nologin",
+                  NAME)
+              .run();
+      // Another Vela may have made it at the same time: what counts is that it is there.
+      if (!made.ok() && !Command.of("id", "-u", NAME).run().ok()) {
+        throw new CloneException(
+            new StorageFailed(
+                "the system user " + NAME + " could not be made: " + made.problem(),
+                made.detail()));
+      }
+    }
+    return new ServiceUser(NAME, id("-u"), id("-g"), true);
+  }
+
+  private static long id(String what) throws CloneException, InterruptedException {
+    var result = Command.of("id", what, NAME).run();
+    if (!result.ok()) {
+      throw new CloneException(new StorageFailed(result.problem(), result.detail()));
+    }
+    return Long.parseLong(result.stdout().strip());
+  }
+
+  /** The user's name. */
+  public String name() {
+    return name;
+  }
+
+  /** The user's number. */
+  public long uid() {
+    return uid;
+  }
+
+  /** The number of the user's group. */
+  public long gid() {
+    return gid;
+  }
+
+  /** Whether this is another user than Vela's own, so that commands are wrapped and files given. */
+  public boolean isOther() {
+    return other;
+  }
+
+  /**
+   * The command as this user runs it. {@code setpriv} replaces itself with the program, so the
+   * process is the program.
+   */
+  public List<String> wrap(List<String> argv) {
+    if (!other) {
+      return List.copyOf(argv);
+    }
+    var wrapped =
+        new ArrayList<>(
+            List.of("setpriv", "--reuid=" + name, "--regid=" + name, "--init-groups", "--"));
+    wrapped.addAll(argv);
+    return List.copyOf(wrapped);
+  }
+
+  /** Gives the user a file, or a folder with all in it; links themselves, not what they name. */
+  public void own(Path path) throws IOException {
+    if (!other) {
+      return;
+    }
+    Files.walkFileTree(
+        path,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+              throws IOException {
+            ownOne(file);
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException failure)
+              throws IOException {
+            if (failure != null) {
+              throw failure;
+            }
+            ownOne(folder);
+            return FileVisitResult.CONTINUE;
+          }
+        });
+  }
+
+  /** Gives the user one file or folder, without what is in it. */
+  public void ownOne(Path path) throws IOException {
+    if (other) {
+      Files.setAttribute(path, "unix:gid", (int) gid, LinkOption.NOFOLLOW_LINKS);
+      Files.setAttribute(path, "unix:uid", (int) uid, LinkOption.NOFOLLOW_LINKS);
+    }
+  }
+
+  /**
+   * Whether the user may enter every folder on the way to the path and the path itself; of a path
+   * that does not exist, those that do. The kernel is asked, as that user, so that access lists
+   * count too.
+   */
+  public boolean canReach(Path path) throws InterruptedException {
+    var nearest = path.toAbsolutePath().normalize();
+    while (!Files.exists(nearest) && nearest.getParent() != null) {
+      nearest = nearest.getParent();
+    }
+    var folder = Files.isDirectory(nearest) ? nearest : nearest.getParent();
+    return Command.of(wrap(List.of("test", "-x", String.valueOf(folder)))).run().ok();
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+}

@@ -1,0 +1,132 @@
+package io.vela.agent.postgres;
+
+import io.vela.config.Durability;
+import io.vela.config.value.ByteSize;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * A clone of production must not act as production: the settings that hold on every start, whatever
+ * the copied configuration says. They are given on the command line, which {@code postgresql.conf},
+ * {@code ALTER SYSTEM}, roles and databases cannot override for settings of the whole server
+ * (Postgres documentation, section 19.1.4).
+ */
+public final class Guard {
+  private Guard() {}
+
+  /**
+   * The settings for an instance, in a stable order.
+   *
+   * @param major Postgres's major version: one that does not know a setting would not start
+   * @param files where the instance has its files
+   * @param preload the libraries that it may load
+   * @param sharedBuffers {@code shared_buffers}
+   * @param durability what a commit promises
+   */
+  public static Map<String, String> settings(
+      int major,
+      InstanceFiles files,
+      Preload preload,
+      ByteSize sharedBuffers,
+      Durability durability) {
+    var settings = new LinkedHashMap<String, String>();
+    itsOwnFiles(settings, files);
+    noWayIn(settings, files);
+    noArchive(settings, major);
+    noReplication(settings, major);
+    noJobs(settings, preload);
+    ownLog(settings);
+    settings.put("shared_buffers", (sharedBuffers.bytes() >> 10) + "kB");
+    // What the host has set aside was set aside for another server.
+    settings.put("huge_pages", "off");
+    durable(settings, durability);
+    return settings;
+  }
+
+  /** As arguments of {@code postgres}. */
+  static List<String> arguments(Map<String, String> settings) {
+    return settings.entrySet().stream()
+        .flatMap(entry -> List.of("-c", entry.getKey() + "=" + entry.getValue()).stream())
+        .toList();
+  }
+
+  /** Debian's configuration names the production data directory; it would win over {@code -D}. */
+  private static void itsOwnFiles(Map<String, String> settings, InstanceFiles files) {
+    settings.put("data_directory", files.data().toString());
+    settings.put("hba_file", files.accessRules().toString());
+    settings.put("ident_file", files.userMaps().toString());
+    settings.put("external_pid_file", "");
+  }
+
+  private static void noWayIn(Map<String, String> settings, InstanceFiles files) {
+    settings.put("listen_addresses", "");
+    settings.put("unix_socket_directories", files.run().toString());
+    settings.put("unix_socket_group", "");
+    settings.put("unix_socket_permissions", "0700");
+    settings.put("port", String.valueOf(InstanceFiles.PORT));
+    settings.put("ssl", "off");
+    settings.put("bonjour", "off");
+  }
+
+  private static void noArchive(Map<String, String> settings, int major) {
+    settings.put("archive_mode", "off");
+    settings.put("archive_command", "");
+    if (major >= 15) {
+      settings.put("archive_library", "");
+    }
+    settings.put("restore_command", "");
+    settings.put("archive_cleanup_command", "");
+    settings.put("recovery_end_command", "");
+  }
+
+  private static void noReplication(Map<String, String> settings, int major) {
+    settings.put("primary_conninfo", "");
+    settings.put("primary_slot_name", "");
+    settings.put("synchronous_standby_names", "");
+    settings.put("recovery_target", "");
+    settings.put("recovery_target_lsn", "");
+    settings.put("recovery_target_name", "");
+    settings.put("recovery_target_time", "");
+    settings.put("recovery_target_xid", "");
+    settings.put("recovery_target_timeline", "latest");
+    if (major < 16) {
+      settings.put("promote_trigger_file", "");
+    }
+    if (major >= 17) {
+      settings.put("sync_replication_slots", "off");
+      settings.put("synchronized_standby_slots", "");
+    }
+  }
+
+  private static void noJobs(Map<String, String> settings, Preload preload) {
+    settings.put("shared_preload_libraries", list(preload.shared()));
+    settings.put("session_preload_libraries", list(preload.session()));
+    settings.put("local_preload_libraries", list(preload.local()));
+    // pg_cron: the first stops its jobs; versions that do not know it are stopped by the second.
+    settings.put("cron.launch_active_jobs", "off");
+    settings.put("cron.max_running_jobs", "0");
+  }
+
+  private static void ownLog(Map<String, String> settings) {
+    settings.put("logging_collector", "off");
+    settings.put("log_destination", "stderr");
+  }
+
+  private static void durable(Map<String, String> settings, Durability durability) {
+    switch (durability) {
+      case FULL -> {}
+      case RELAXED -> settings.put("synchronous_commit", "off");
+      case NONE -> {
+        settings.put("fsync", "off");
+        settings.put("synchronous_commit", "off");
+        settings.put("full_page_writes", "off");
+      }
+    }
+  }
+
+  private static String list(List<String> libraries) {
+    return libraries.stream().map(name -> '"' + name + '"').collect(Collectors.joining(","));
+  }
+}

@@ -1,0 +1,40 @@
+package io.vela.agent.postgres;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * What a running postmaster writes into {@code postmaster.pid} (Postgres source, {@code
+ * miscadmin.h}, "Lines in lock file"): its process id on line 1 and its state on line 8.
+ *
+ * @param pid the postmaster
+ * @param status {@code starting}, {@code ready}, {@code stopping}; empty while not written yet
+ */
+record PostmasterFile(long pid, String status) {
+  static final String NAME = "postmaster.pid";
+  private static final int STATUS_LINE = 7;
+
+  /** What the file says; empty when there is none, or it is just being written. */
+  static Optional<PostmasterFile> read(Path data) throws IOException {
+    try {
+      var lines =
+          new String(Files.readAllBytes(data.resolve(NAME)), StandardCharsets.UTF_8)
+              .split("\n", -1);
+      return Optional.of(
+          new PostmasterFile(
+              // A standalone backend writes its id as a negative number.
+              Math.abs(Long.parseLong(lines[0].strip())),
+              lines.length > STATUS_LINE ? lines[STATUS_LINE].strip() : ""));
+    } catch (NoSuchFileException | NumberFormatException e) {
+      return Optional.empty();
+    }
+  }
+
+  boolean isReady() {
+    return status.equals("ready");
+  }
+}

@@ -1,0 +1,174 @@
+package io.vela.agent.postgres;
+
+import io.vela.agent.Contents;
+import io.vela.agent.Contents.Database;
+import io.vela.agent.Role;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.config.value.Secret;
+import java.io.IOException;
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Properties;
+
+/**
+ * What is kept beside the data in its volume, so that it goes where the data goes: in a Java
+ * properties file that only the user that runs Postgres may read.
+ *
+ * @param contents what was last read from the data
+ * @param preload the libraries that an instance loads
+ * @param clean whether Postgres was stopped cleanly before the volume was frozen
+ * @param bytes size of the data when it was frozen
+ */
+public record VolumeRecord(Contents contents, Preload preload, boolean clean, long bytes) {
+  private static final String NAME = "vela.properties";
+
+  /** The same with other contents. */
+  public VolumeRecord with(Contents read) {
+    return new VolumeRecord(read, preload, clean, bytes);
+  }
+
+  /**
+   * Reads the record of a volume.
+   *
+   * @throws IOException also when the file is there and makes no sense
+   */
+  public static VolumeRecord read(Path volume) throws IOException {
+    var file = volume.resolve(NAME);
+    var properties = new Properties();
+    try (var reader = new StringReader(Files.readString(file))) {
+      properties.load(reader);
+      var lines = new Lines(properties);
+      return new VolumeRecord(
+          new Contents(
+              Integer.parseInt(lines.get("major")),
+              lines.get("superuser"),
+              roles(lines),
+              databases(lines)),
+          new Preload(
+              lines.list("preload.shared"),
+              lines.list("preload.session"),
+              lines.list("preload.local"),
+              lines.list("preload.dropped")),
+          Boolean.parseBoolean(lines.get("clean")),
+          Long.parseLong(lines.get("bytes")));
+    } catch (RuntimeException e) {
+      throw new IOException(file + " is damaged: " + e.getMessage(), e);
+    }
+  }
+
+  /** Writes the record of a volume, whole or not at all, and to disk. */
+  public void write(Path volume, ServiceUser user) throws IOException {
+    var lines = new Lines(new Properties());
+    lines.put("major", contents.major());
+    lines.put("superuser", contents.superuser());
+    for (int i = 0; i < contents.roles().size(); i++) {
+      put(lines, "role." + i, contents.roles().get(i));
+    }
+    for (int i = 0; i < contents.databases().size(); i++) {
+      lines.put("database." + i + ".name", contents.databases().get(i).name());
+      lines.put("database." + i + ".owner", contents.databases().get(i).owner());
+    }
+    lines.list("preload.shared", preload.shared());
+    lines.list("preload.session", preload.session());
+    lines.list("preload.local", preload.local());
+    lines.list("preload.dropped", preload.dropped());
+    lines.put("clean", clean);
+    lines.put("bytes", bytes);
+    replace(volume.resolve(NAME), lines.properties(), user);
+  }
+
+  private static void replace(Path file, Properties properties, ServiceUser user)
+      throws IOException {
+    var text = new StringWriter();
+    properties.store(text, null);
+    var unfinished = file.resolveSibling(NAME + ".new");
+    Files.deleteIfExists(unfinished);
+    Files.createFile(
+        unfinished,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    user.ownOne(unfinished);
+    try (var channel = FileChannel.open(unfinished, StandardOpenOption.WRITE)) {
+      var bytes = StandardCharsets.UTF_8.encode(text.toString());
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+      channel.force(true);
+    }
+    Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static void put(Lines lines, String key, Role role) {
+    lines.put(key + ".name", role.name());
+    role.password().ifPresent(secret -> lines.put(key + ".password", secret.reveal()));
+    lines.put(key + ".login", role.canLogin());
+    lines.put(key + ".superuser", role.superuser());
+    lines.put(key + ".limit", role.connectionLimit());
+    role.validUntil().ifPresent(until -> lines.put(key + ".until", until));
+  }
+
+  private static List<Role> roles(Lines lines) {
+    var roles = new ArrayList<Role>();
+    for (var key = "role.0"; lines.has(key + ".name"); key = "role." + roles.size()) {
+      roles.add(
+          new Role(
+              lines.get(key + ".name"),
+              lines.find(key + ".password").map(Secret::new),
+              Boolean.parseBoolean(lines.get(key + ".login")),
+              Boolean.parseBoolean(lines.get(key + ".superuser")),
+              Integer.parseInt(lines.get(key + ".limit")),
+              lines.find(key + ".until").map(Instant::parse)));
+    }
+    return roles;
+  }
+
+  private static List<Database> databases(Lines lines) {
+    var databases = new ArrayList<Database>();
+    for (var key = "database.0"; lines.has(key + ".name"); key = "database." + databases.size()) {
+      databases.add(new Database(lines.get(key + ".name"), lines.get(key + ".owner")));
+    }
+    return databases;
+  }
+
+  private record Lines(Properties properties) {
+    boolean has(String key) {
+      return properties.containsKey(key);
+    }
+
+    Optional<String> find(String key) {
+      return Optional.ofNullable(properties.getProperty(key));
+    }
+
+    String get(String key) {
+      return find(key).orElseThrow(() -> new IllegalArgumentException(key + " is missing"));
+    }
+
+    void put(String key, Object value) {
+      properties.setProperty(key, String.valueOf(value));
+    }
+
+    List<String> list(String key) {
+      var values = new ArrayList<String>();
+      while (has(key + "." + values.size())) {
+        values.add(get(key + "." + values.size()));
+      }
+      return values;
+    }
+
+    void list(String key, List<String> values) {
+      for (int i = 0; i < values.size(); i++) {
+        put(key + "." + i, values.get(i));
+      }
+    }
+  }
+}

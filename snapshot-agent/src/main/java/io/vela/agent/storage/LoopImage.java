@@ -1,0 +1,214 @@
+package io.vela.agent.storage;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.exec.DebianPackages;
+import io.vela.config.value.ByteSize;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * A btrfs file system in a sparse file, for hosts whose own file system cannot copy on write. It
+ * takes on the host what is written to it, and gives back what is deleted ({@code discard}).
+ *
+ * <p>Making and mounting it needs root.
+ */
+final class LoopImage {
+  /** Below this btrfs cannot work well. */
+  private static final ByteSize SMALLEST = ByteSize.parse("256MB");
+
+  private static final long MIB = 1 << 20;
+
+  /** Where btrfs keeps its magic number: at byte 64 of the super block, which is at 64 KiB. */
+  private static final long MAGIC_AT = 0x10040;
+
+  private static final String MAGIC = "_BHRfS_M";
+  private static final Path BLOCK_DEVICES = Path.of("/sys/block");
+
+  private final Path file;
+  private final Path folder;
+  private final Consumer<String> say;
+
+  /**
+   * @param folder where it is mounted; the file stands beside it
+   */
+  LoopImage(Path folder, Consumer<String> say) {
+    this.file = folder.resolveSibling(folder.getFileName() + ".btrfs");
+    this.folder = folder;
+    this.say = say;
+  }
+
+  Path file() {
+    return file;
+  }
+
+  boolean exists() {
+    return Files.exists(file);
+  }
+
+  /**
+   * Makes the file with an empty file system: as large as allowed, but never larger than what the
+   * host has free now, so that its size is no lie from the start. Later the host may fill up all
+   * the same, so the pool's free space is the smaller of both.
+   *
+   * @param largest the most it may grow to
+   */
+  void make(ByteSize largest) throws CloneException, InterruptedException {
+    new DebianPackages(say).ensure("mkfs.btrfs", "btrfs-progs");
+    long free = file.resolveSibling(".").toFile().getUsableSpace();
+    long size = Math.min(largest.bytes(), free) / MIB * MIB;
+    if (size < SMALLEST.bytes()) {
+      throw failed(
+          "a loop-backed btrfs pool needs at least %s; allowed are %s, free are %s"
+              .formatted(SMALLEST, largest, new ByteSize(free)));
+    }
+    say.accept(
+        "making %s: a sparse file of at most %s with btrfs, mounted at %s"
+            .formatted(file, new ByteSize(size), folder));
+    // Under another name until it is a file system: what has the name is whole.
+    var unfinished = file.resolveSibling(file.getFileName() + ".partial");
+    try {
+      Files.deleteIfExists(unfinished);
+      try (var image = new RandomAccessFile(unfinished.toFile(), "rw")) {
+        image.setLength(size);
+      }
+      Files.setPosixFilePermissions(unfinished, PosixFilePermissions.fromString("rw-------"));
+      // Metadata once, not twice: both would be in one file on one disk. No discard of what is
+      // sparse already.
+      StorageCommand.run(
+          "mkfs.btrfs",
+          "--quiet",
+          "--nodiscard",
+          "--label",
+          "vela",
+          "--metadata",
+          "single",
+          "--data",
+          "single",
+          unfinished.toString());
+      Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw failed("%s could not be made: %s".formatted(file, e), e);
+    } finally {
+      unfinished.toFile().delete();
+    }
+  }
+
+  /** Removes a file that could not be mounted, so that no later start takes it for a pool. */
+  void remove() throws CloneException {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw failed("%s could not be removed: %s".formatted(file, e), e);
+    }
+  }
+
+  /**
+   * Mounts it unless it is mounted.
+   *
+   * @return whether it was mounted now
+   */
+  boolean mount() throws CloneException {
+    try {
+      if (!isBtrfs()) {
+        throw failed(
+            file + " holds no btrfs file system; move it away, then Vela makes a new pool");
+      }
+      var devices = devices();
+      var mounted = Mounts.read().at(folder);
+      if (mounted.isPresent()) {
+        if (devices.contains(mounted.get().source())) {
+          return false;
+        }
+        throw failed(
+            "%s is mounted at %s, where %s belongs"
+                .formatted(mounted.get().source(), folder, file));
+      }
+      Files.createDirectories(folder);
+      if (!isEmpty(folder)) {
+        throw failed(
+            "%s holds files, which %s would hide; move one of them away".formatted(folder, file));
+      }
+      var options = "noatime,discard=async";
+      if (devices.isEmpty()) {
+        StorageCommand.run(
+            "mount", "-t", "btrfs", "-o", "loop," + options, file.toString(), folder.toString());
+      } else {
+        // A second loop device on the same file would be a second, unaware writer.
+        StorageCommand.run(
+            "mount", "-t", "btrfs", "-o", options, devices.getFirst(), folder.toString());
+      }
+      return true;
+    } catch (IOException e) {
+      throw failed("%s could not be mounted: %s".formatted(file, e), e);
+    }
+  }
+
+  /** Ends the mount; the kernel lets go of the loop device with it. */
+  void unmount() throws CloneException {
+    StorageCommand.run("umount", folder.toString());
+  }
+
+  /**
+   * Ends a mount whose file was deleted: it works until the next boot, and then everything in it is
+   * gone.
+   */
+  void dropDeleted() throws CloneException {
+    try {
+      var mounted = Mounts.read().at(folder);
+      if (mounted.isEmpty() || !mounted.get().source().startsWith("/dev/loop")) {
+        return;
+      }
+      var device = Path.of(mounted.get().source()).getFileName();
+      var backing = BLOCK_DEVICES.resolve(device).resolve("loop/backing_file");
+      if (Files.exists(backing) && Files.readString(backing).strip().endsWith(" (deleted)")) {
+        say.accept("unmounting " + folder + ": the file behind it was deleted");
+        unmount();
+      }
+    } catch (IOException e) {
+      throw failed("what is mounted at %s could not be found out: %s".formatted(folder, e), e);
+    }
+  }
+
+  private List<String> devices() throws CloneException {
+    return StorageCommand.run(
+            "losetup", "--associated", file.toString(), "--noheadings", "--output", "NAME")
+        .lines()
+        .map(String::strip)
+        .filter(line -> !line.isEmpty())
+        .toList();
+  }
+
+  private boolean isBtrfs() throws IOException {
+    try (var image = new RandomAccessFile(file.toFile(), "r")) {
+      var magic = new byte[MAGIC.length()];
+      if (image.length() < MAGIC_AT + magic.length) {
+        return false;
+      }
+      image.seek(MAGIC_AT);
+      image.readFully(magic);
+      return MAGIC.equals(new String(magic, StandardCharsets.US_ASCII));
+    }
+  }
+
+  static boolean isEmpty(Path folder) throws IOException {
+    try (var entries = Files.newDirectoryStream(folder)) {
+      return !entries.iterator().hasNext();
+    }
+  }
+
+  private static CloneException failed(String message) {
+    return new CloneException(new StorageFailed(message, ""));
+  }
+
+  private static CloneException failed(String message, IOException cause) {
+    return new CloneException(new StorageFailed(message, ""), cause);
+  }
+}

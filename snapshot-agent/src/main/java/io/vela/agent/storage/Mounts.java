@@ -1,0 +1,58 @@
+package io.vela.agent.storage;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What is mounted where, as this process sees it.
+ *
+ * @param all in the order of mounting
+ */
+record Mounts(List<Mount> all) {
+  private static final Path SOURCE = Path.of("/proc/self/mountinfo");
+
+  /**
+   * @param folder where
+   * @param type of file system
+   * @param source what: a device's name
+   */
+  record Mount(Path folder, String type, String source) {}
+
+  static Mounts read() throws IOException {
+    return parse(Files.readAllLines(SOURCE));
+  }
+
+  /** Parses {@code mountinfo} (proc(5)). */
+  static Mounts parse(List<String> lines) {
+    return new Mounts(lines.stream().map(Mounts::mount).toList());
+  }
+
+  private static Mount mount(String line) {
+    // 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+    var fields = List.of(line.split(" ", -1));
+    int separator = fields.indexOf("-");
+    return new Mount(
+        Path.of(plain(fields.get(4))), fields.get(separator + 1), plain(fields.get(separator + 2)));
+  }
+
+  /** Undoes the kernel's octal escapes of space, tab, newline and backslash. */
+  private static String plain(String field) {
+    return field
+        .replace("\\040", " ")
+        .replace("\\011", "\t")
+        .replace("\\012", "\n")
+        .replace("\\134", "\\");
+  }
+
+  /** What is seen at that folder, if it is a mount point: what was mounted there last. */
+  Optional<Mount> at(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return Optional.empty();
+    }
+    var real = folder.toRealPath();
+    return all.stream().filter(mount -> mount.folder().equals(real)).reduce((a, b) -> b);
+  }
+}

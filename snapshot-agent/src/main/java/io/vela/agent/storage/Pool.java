@@ -1,0 +1,261 @@
+package io.vela.agent.storage;
+
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure.NoSuchSnapshot;
+import io.vela.agent.CloneFailure.PoolFull;
+import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.CloneId;
+import io.vela.agent.PoolInfo;
+import io.vela.agent.SnapshotId;
+import io.vela.agent.Usage;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.config.value.ByteSize;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * The open pool: {@code snapshots/<id>}, {@code clones/<id>} and {@code staging/<name>} of one
+ * driver. Volumes are folders of the service user with mode 0700; a folder with any other name than
+ * an id is no volume.
+ *
+ * <p>Safe for use from several threads, each on volumes of its own. Methods block.
+ */
+public final class Pool {
+  private static final String SNAPSHOTS = "snapshots";
+  private static final String CLONES = "clones";
+  private static final String STAGING = "staging";
+
+  private final Path root;
+  private final StorageDriver driver;
+  private final ServiceUser user;
+  private final ByteSize reserve;
+  private final Opened opened;
+
+  /**
+   * What opening found out.
+   *
+   * @param sharesBlocks whether clones were measured to share blocks
+   * @param note for a person
+   * @param image the loop-backed file behind the pool, when there is one
+   * @param mounted whether opening mounted it
+   */
+  record Opened(boolean sharesBlocks, String note, Optional<LoopImage> image, boolean mounted) {}
+
+  Pool(Path root, StorageDriver driver, ServiceUser user, ByteSize reserve, Opened opened) {
+    this.root = root;
+    this.driver = driver;
+    this.user = user;
+    this.reserve = reserve;
+    this.opened = opened;
+  }
+
+  /**
+   * Makes the pool's own folders, which the service user may pass through but not list. The pool's
+   * root keeps its mode: it may be a folder of other uses too.
+   */
+  static void prepare(Path root) throws IOException {
+    for (var kind : List.of(root.resolve(SNAPSHOTS), root.resolve(CLONES), staging(root))) {
+      Files.createDirectories(kind);
+      Files.setPosixFilePermissions(kind, PosixFilePermissions.fromString("rwx--x--x"));
+    }
+  }
+
+  static Path staging(Path root) {
+    return root.resolve(STAGING);
+  }
+
+  /** The pool's folder, by a path that the service user can reach. */
+  public Path root() {
+    return root;
+  }
+
+  /** The driver in use. */
+  public StorageDriver driver() {
+    return driver;
+  }
+
+  /** The pool as it is now. */
+  public PoolInfo info() {
+    return new PoolInfo(
+        driver.name(),
+        opened.sharesBlocks(),
+        root.toFile().getTotalSpace(),
+        freeBytes(),
+        opened.note());
+  }
+
+  /** Of a pool in a file, its host's free space counts as well: the file is sparse. */
+  private long freeBytes() {
+    long host =
+        opened
+            .image()
+            .map(image -> new File(image.file().toString()).getUsableSpace())
+            .orElse(Long.MAX_VALUE);
+    return Math.min(host, root.toFile().getUsableSpace());
+  }
+
+  /**
+   * Checks that there is room for something new.
+   *
+   * @throws CloneException with {@link PoolFull}
+   */
+  public void requireSpace() throws CloneException {
+    requireSpace(0);
+  }
+
+  private void requireSpace(long needed) throws CloneException {
+    long free = freeBytes();
+    if (free - needed < reserve.bytes()) {
+      throw new CloneException(new PoolFull(free, reserve.bytes()));
+    }
+  }
+
+  /** Where that snapshot is, whether it exists or not. */
+  public Path snapshot(SnapshotId id) {
+    return root.resolve(SNAPSHOTS).resolve(id.value());
+  }
+
+  /** Where that clone is, whether it exists or not. */
+  public Path clone(CloneId id) {
+    return root.resolve(CLONES).resolve(id.value());
+  }
+
+  /** Where the volume of that name is while it is being prepared, whether it exists or not. */
+  public Path staging(String name) {
+    return staging(root).resolve(name);
+  }
+
+  /** The complete snapshots. */
+  public List<SnapshotId> snapshots() throws CloneException {
+    return ids(SNAPSHOTS, SnapshotId::new);
+  }
+
+  /** The complete clones. */
+  public List<CloneId> clones() throws CloneException {
+    return ids(CLONES, CloneId::new);
+  }
+
+  private <I> List<I> ids(String kind, Function<String, I> parse) throws CloneException {
+    var found = new ArrayList<I>();
+    for (var volume : entries(kind)) {
+      try {
+        found.add(parse.apply(volume.getFileName().toString()));
+      } catch (IllegalArgumentException e) {
+        // Half made, half removed, or not ours.
+      }
+    }
+    return List.copyOf(found);
+  }
+
+  private List<Path> entries(String kind) throws CloneException {
+    try (var entries = Files.newDirectoryStream(root.resolve(kind))) {
+      var found = new ArrayList<Path>();
+      entries.forEach(found::add);
+      found.sort(null);
+      return found;
+    } catch (IOException e) {
+      throw failed("the pool cannot be read: " + e, e);
+    }
+  }
+
+  /**
+   * Removes what an earlier Vela left half made or half removed: all of staging, and partial
+   * copies. Only while nothing is being made.
+   */
+  public void discardHalfMade() throws CloneException {
+    for (var volume : entries(STAGING)) {
+      driver.destroy(volume);
+    }
+    for (var kind : List.of(SNAPSHOTS, CLONES)) {
+      for (var volume : entries(kind)) {
+        if (volume.getFileName().toString().endsWith(".partial")) {
+          driver.destroy(volume);
+        }
+      }
+    }
+  }
+
+  /**
+   * Makes an empty volume in staging, owned by the service user.
+   *
+   * @throws CloneException with {@link PoolFull} before anything is written
+   */
+  public Path createStaging(String name) throws CloneException {
+    requireSpace();
+    var volume = staging(name);
+    driver.create(volume);
+    try {
+      Files.setPosixFilePermissions(volume, PosixFilePermissions.fromString("rwx------"));
+      user.ownOne(volume);
+      return volume;
+    } catch (IOException e) {
+      var failure = failed("%s cannot be used: %s".formatted(volume, e), e);
+      StorageCommand.cleanUp(failure, () -> driver.destroy(volume));
+      throw failure;
+    }
+  }
+
+  /**
+   * Freezes a volume that nobody writes as a snapshot; the volume stays as it is.
+   *
+   * @throws CloneException with {@link PoolFull} before anything is written
+   */
+  public void freeze(Path volume, SnapshotId id) throws CloneException {
+    requireSpaceFor(volume);
+    driver.snapshot(volume, snapshot(id));
+  }
+
+  /**
+   * Makes a clone of a snapshot.
+   *
+   * @throws CloneException with {@link PoolFull} before anything is written, with {@link
+   *     NoSuchSnapshot}
+   */
+  public Path createClone(SnapshotId from, CloneId id) throws CloneException {
+    var source = snapshot(from);
+    if (!Files.isDirectory(source, LinkOption.NOFOLLOW_LINKS)) {
+      throw new CloneException(new NoSuchSnapshot(from));
+    }
+    requireSpaceFor(source);
+    var target = clone(id);
+    driver.clone(source, target);
+    return target;
+  }
+
+  /** A driver that copies needs the space of all that it copies. */
+  private void requireSpaceFor(Path source) throws CloneException {
+    requireSpace(driver.sharesBlocks() ? 0 : driver.usage(source).totalBytes());
+  }
+
+  /** Removes a volume, complete or not; no error when it is not there. */
+  public void destroy(Path volume) throws CloneException {
+    driver.destroy(volume);
+  }
+
+  /** What a volume takes. */
+  public Usage usage(Path volume) throws CloneException {
+    return driver.usage(volume);
+  }
+
+  /**
+   * Ends the mount of a pool in a file if opening made it, and fails while anything uses it. Vela
+   * leaves it mounted when it ends: the next start is then faster, and instances may go on.
+   */
+  public void unmount() throws CloneException {
+    if (opened.mounted() && opened.image().isPresent()) {
+      opened.image().get().unmount();
+    }
+  }
+
+  private static CloneException failed(String message, IOException cause) {
+    return new CloneException(new StorageFailed(message, ""), cause);
+  }
+}

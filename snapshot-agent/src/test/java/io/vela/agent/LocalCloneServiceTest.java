@@ -1,0 +1,264 @@
+package io.vela.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
+import static org.awaitility.Awaitility.await;
+
+import io.vela.agent.Activity.Use;
+import io.vela.agent.exec.Command;
+import io.vela.agent.postgres.DataDirectory;
+import io.vela.agent.postgres.RunningProcesses;
+import io.vela.agent.postgres.Sandbox;
+import io.vela.config.PostgresConfig;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
+
+@TestInstance(Lifecycle.PER_CLASS)
+class LocalCloneServiceTest {
+  private static final String SCHEMA =
+      """
+      CREATE ROLE app LOGIN PASSWORD 'secret' CONNECTION LIMIT 5 VALID UNTIL '2030-01-01 00:00:00+00';
+      CREATE ROLE forever LOGIN VALID UNTIL 'infinity';
+      CREATE TABLE t AS SELECT generate_series(1, 100) AS i\
+      """;
+
+  private final ServiceFixture fixture;
+  private final SnapshotInfo snapshot;
+
+  LocalCloneServiceTest() throws Exception {
+    fixture = new ServiceFixture();
+    snapshot =
+        fixture.snapshot(
+            new Source.Empty(
+                Sandbox.EMBEDDED,
+                List.of(
+                    new Source.Script("postgres", SCHEMA),
+                    new Source.Script("postgres", "CREATE DATABASE app OWNER app"),
+                    new Source.Script("app", "CREATE TABLE in_app (i int)"))));
+  }
+
+  @BeforeAll
+  void nothingIsLeftOfTheImport() throws Exception {
+    assertThat(fixture.leftovers()).containsExactly(fixture.pool.snapshot(snapshot.id()));
+  }
+
+  @AfterAll
+  void close() throws Exception {
+    fixture.close();
+  }
+
+  @Test
+  void aSnapshotIsCleanAndKnowsItsContents() throws Exception {
+    var info = fixture.service.snapshots().getFirst();
+
+    assertThat(info).isEqualTo(snapshot);
+    assertThat(info.clean()).isTrue();
+    assertThat(info.bytes()).isGreaterThan(10 << 20);
+    var contents = info.contents();
+    assertThat(contents.major()).isEqualTo(Sandbox.EMBEDDED);
+    assertThat(contents.superuser()).isEqualTo("postgres");
+    assertThat(contents.databases())
+        .contains(
+            new Contents.Database("app", "app"), new Contents.Database("postgres", "postgres"));
+    var app = contents.role("app").orElseThrow();
+    assertThat(app.password().orElseThrow().reveal()).startsWith("SCRAM-SHA-256$");
+    assertThat(app.canLogin()).isTrue();
+    assertThat(app.superuser()).isFalse();
+    assertThat(app.connectionLimit()).isEqualTo(5);
+    assertThat(app.validUntil()).contains(Instant.parse("2030-01-01T00:00:00Z"));
+    assertThat(contents.role("forever").orElseThrow().validUntil()).contains(Instant.MAX);
+    assertThat(new DataDirectory(fixture.pool.snapshot(snapshot.id()).resolve("data")).isShutDown())
+        .isTrue();
+  }
+
+  @Test
+  void clonesSeeNothingOfEachOther() throws Exception {
+    var one = fixture.started(snapshot);
+    var two = fixture.started(snapshot);
+
+    fixture.sql(one, "DELETE FROM t");
+
+    assertThat(fixture.sql(one, "SELECT count(*) FROM t")).containsExactly("0");
+    assertThat(fixture.sql(two, "SELECT count(*) FROM t")).containsExactly("100");
+  }
+
+  @Test
+  void aCleanCloneStartsWithoutRecovery() throws Exception {
+    var id = fixture.started(snapshot);
+
+    assertThat(fixture.run.resolve(id.value()).resolve("postgres.log"))
+        .content()
+        .contains("database system was shut down at")
+        .doesNotContain("not properly shut down");
+  }
+
+  @Test
+  void aCloneThatRunsIsNotDestroyedAndAStoppedOneIsGone() throws Exception {
+    var id = fixture.started(snapshot);
+
+    assertThatThrownBy(() -> fixture.service.destroyClone(id))
+        .isInstanceOf(CloneException.class)
+        .hasMessageContaining("runs");
+    fixture.service.stop(id, Sandbox.TIMEOUT);
+    fixture.service.stop(id, Sandbox.TIMEOUT);
+    fixture.service.destroyClone(id);
+    fixture.service.destroyClone(id);
+
+    assertThat(fixture.pool.clone(id)).doesNotExist();
+    assertThat(fixture.run.resolve(id.value())).doesNotExist();
+    assertThatThrownBy(() -> fixture.service.contents(id))
+        .asInstanceOf(type(CloneException.class))
+        .extracting(CloneException::failure)
+        .isEqualTo(new CloneFailure.NoSuchClone(id));
+  }
+
+  @Test
+  void anInstanceThatSurvivedAnEarlierVelaIsAdopted() throws Exception {
+    var id = fixture.started(snapshot);
+    fixture.service.close();
+
+    var next = fixture.open();
+
+    assertThat(next.clones())
+        .contains(
+            new CloneInfo(id, Optional.of(new Endpoint.UnixSocket(fixture.socket(id).toString()))));
+    var exit = next.exit(id).toCompletableFuture();
+    assertThat(exit).isNotDone();
+    next.stop(id, Sandbox.TIMEOUT);
+    assertThat(exit.get(20, TimeUnit.SECONDS).requested()).isTrue();
+  }
+
+  @Test
+  void aPostmasterThatIsKilledCompletesTheExit() throws Exception {
+    var id = fixture.started(snapshot);
+    var exit = fixture.service.exit(id).toCompletableFuture();
+    var data = fixture.data(id);
+
+    RunningProcesses.list().stream()
+        .filter(process -> process.serves(data))
+        .forEach(process -> process.handle().destroyForcibly());
+
+    assertThat(exit.get(20, TimeUnit.SECONDS).requested()).isFalse();
+    assertThat(fixture.sql(id, "SELECT count(*) FROM t")).containsExactly("100");
+  }
+
+  @Test
+  void newRolesAreFoundWhenContentsAreRefreshedAndKeptWithTheClone() throws Exception {
+    var id = fixture.started(snapshot);
+    fixture.sql(id, "CREATE ROLE later LOGIN PASSWORD 'x'");
+    assertThat(fixture.service.contents(id).role("later")).isEmpty();
+
+    fixture.service.refreshContents(id);
+
+    assertThat(fixture.service.contents(id).role("later")).isPresent();
+    assertThat(fixture.open().contents(id).role("later")).isPresent();
+    assertThat(fixture.service.snapshots().getFirst().contents().role("later")).isEmpty();
+  }
+
+  @Test
+  void anIdleInstanceIsNotInUseAndAClientIs() throws Exception {
+    var id = fixture.started(snapshot);
+    await()
+        .atMost(Sandbox.TIMEOUT)
+        .untilAsserted(() -> assertThat(fixture.service.activity(id).uses()).isEmpty());
+
+    try (var session =
+            DriverManager.getConnection(
+                "jdbc:postgresql://localhost/app", Sandbox.socket(fixture.socket(id)));
+        var statement = session.createStatement()) {
+      statement.execute("SELECT 1");
+      var uses = fixture.service.activity(id).uses();
+      assertThat(uses).extracting(Use::kind).containsExactly("client backend");
+      assertThat(uses.getFirst().detail()).contains("role=postgres").contains("database=app");
+    }
+  }
+
+  @Test
+  void aWalsenderCountsAsUse() throws Exception {
+    var id = fixture.started(fixture.snapshot(new Source.Empty(Sandbox.SYSTEM, List.of())));
+    var received = fixture.sandbox.folder("received");
+    var receiver =
+        Command.of(
+                fixture
+                    .sandbox
+                    .user()
+                    .wrap(
+                        List.of(
+                            "/usr/lib/postgresql/15/bin/pg_receivewal",
+                            "--host=" + fixture.socket(id).getParent(),
+                            "--username=postgres",
+                            "--directory=" + received)))
+            .start(fixture.sandbox.root().resolve("receiver.log"));
+    try {
+      await()
+          .atMost(Sandbox.TIMEOUT)
+          .untilAsserted(
+              () ->
+                  assertThat(fixture.service.activity(id).uses())
+                      .extracting(Use::kind)
+                      .contains("walsender"));
+    } finally {
+      receiver.destroyForcibly();
+    }
+  }
+
+  @Test
+  void whatAKilledVelaLeftInStagingIsEndedAndRemoved() throws Exception {
+    var staging = fixture.pool.createStaging("0123456789abcdef");
+    var file = Files.writeString(staging.resolve("half"), "made");
+    Files.createDirectories(fixture.run.resolve("s-0123456789abcdef"));
+    var orphan =
+        Command.of("tail", "-f", file.toString()).start(fixture.sandbox.root().resolve("log"));
+
+    fixture.open();
+
+    assertThat(orphan.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    assertThat(staging).doesNotExist();
+    assertThat(fixture.run.resolve("s-0123456789abcdef")).doesNotExist();
+  }
+
+  @Test
+  void aRunFolderTooDeepForASocketIsRefusedAtOnce() {
+    var deep = fixture.sandbox.root().resolve("x".repeat(80));
+
+    assertThatThrownBy(
+            () ->
+                LocalCloneService.open(
+                    fixture.pool,
+                    fixture.sandbox.binaries(),
+                    fixture.sandbox.user(),
+                    deep,
+                    PostgresConfig.DEFAULT))
+        .isInstanceOf(CloneException.class)
+        .hasMessageContaining("107 bytes");
+    assertThat(Path.of(deep.toString())).doesNotExist();
+  }
+
+  @Test
+  void aSeedThatFailsLeavesNothing() throws Exception {
+    var before = fixture.service.snapshots();
+
+    assertThatThrownBy(
+            () ->
+                fixture.snapshot(
+                    new Source.Empty(
+                        Sandbox.SYSTEM,
+                        List.of(new Source.Script("postgres", "SELECT no_such_function()")))))
+        .isInstanceOf(CloneException.class)
+        .hasMessageContaining("no_such_function");
+
+    assertThat(fixture.service.snapshots()).hasSameSizeAs(before);
+    assertThat(fixture.pool.root().resolve("staging")).isEmptyDirectory();
+  }
+}

@@ -1,0 +1,5 @@
+/** Tests on real Postgres. */
+@NullMarked
+package io.vela.agent.postgres;
+
+import org.jspecify.annotations.NullMarked;
