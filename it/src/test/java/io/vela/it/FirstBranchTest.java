@@ -197,7 +197,7 @@ final class FirstBranchTest {
     vela.psql("app", "app", "app@verbs", "-c", "SELECT 1").text();
 
     assertThat(vela.cli("branch", "list").text()).contains("verbs");
-    assertThat(vela.cli("branch", "list", "--json").text()).startsWith("[");
+    assertThat(vela.cli("branch", "list", "--json").text()).contains("\"branches\"");
     assertThat(vela.cli("branch", "show", "verbs").text()).contains("running");
     assertThat(vela.cli("why", "verbs").text()).contains("sleep");
     assertThat(vela.cli("why", "verbs", "--json").text()).startsWith("{");
