@@ -103,12 +103,6 @@ final class SleepAndWakeTest {
 
   @Test
   void aBackendsOwnWorkCountsAsUse() throws Exception {
-    try (var connection = connect("worker")) {
-      execute(connection, "CREATE EXTENSION IF NOT EXISTS dblink");
-    }
-    var login =
-        java.util.regex.Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(systemToken);
-    assertThat(login.find()).isTrue();
     // The client goes away in the middle of a query; its backend goes on until the query ends.
     try (var socketOwner = connect("worker")) {
       var pid = query(socketOwner, "SELECT pg_backend_pid()");

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -26,6 +27,8 @@ import picocli.CommandLine.TypeConversionException;
     description = "List branches, make, wake and delete them.",
     synopsisSubcommandLabel = "COMMAND")
 public final class BranchCommand {
+  private static final Set<String> PASSING = Set.of("creating", "deleting");
+
   private final Terminal terminal;
 
   public BranchCommand(Terminal terminal) {
@@ -66,6 +69,15 @@ public final class BranchCommand {
       throws CliException {
     var client = server.connect(terminal);
     var branch = client.get(path(name));
+    // A branch that is only coming or already going has nothing in the pool to measure.
+    if (PASSING.contains(branch.getString("state"))) {
+      if (server.json()) {
+        terminal.json(branch);
+      } else {
+        print(branch);
+      }
+      return 0;
+    }
     var usage = client.get(path(name) + "/usage");
     if (server.json()) {
       terminal.json(branch.put("usage", usage));

@@ -14,13 +14,23 @@ public final class Http {
 
   /** The body of a successful answer. */
   public static String get(String url) {
+    var response = exchange(HttpRequest.newBuilder(URI.create(url)));
+    if (response.statusCode() != 200) {
+      throw new AssertionError(url + ": " + response.statusCode() + " " + response.body());
+    }
+    return response.body();
+  }
+
+  /** The body of any answer to a request with a token. */
+  static String send(String url, String token) {
+    var request = HttpRequest.newBuilder(URI.create(url));
+    return exchange(request.header("Authorization", "Bearer " + token)).body();
+  }
+
+  private static HttpResponse<String> exchange(HttpRequest.Builder request) {
     try (var client = HttpClient.newHttpClient()) {
-      var request = HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(30)).build();
-      var response = client.send(request, HttpResponse.BodyHandlers.ofString());
-      if (response.statusCode() != 200) {
-        throw new AssertionError(url + ": " + response.statusCode() + " " + response.body());
-      }
-      return response.body();
+      return client.send(
+          request.timeout(Duration.ofSeconds(30)).build(), HttpResponse.BodyHandlers.ofString());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {

@@ -153,14 +153,18 @@ public final class Vela implements AutoCloseable {
 
   /** Where REST, metrics and health answer. */
   public String httpUrl() {
+    return client("http");
+  }
+
+  /** A value of {@code client.json}. */
+  private String client(String name) {
     try {
-      var url =
-          Pattern.compile("http://[^\"/\\s]+")
-              .matcher(Files.readString(data.resolve("client.json")));
-      if (!url.find()) {
-        throw new AssertionError("no URL in client.json");
+      var text = Files.readString(data.resolve("client.json"));
+      var value = Pattern.compile("\"" + name + "\"\\s*:\\s*\"([^\"]+)\"").matcher(text);
+      if (!value.find()) {
+        throw new AssertionError("no " + name + " in client.json");
       }
-      return url.group();
+      return value.group(1);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -168,15 +172,9 @@ public final class Vela implements AutoCloseable {
 
   /** The state of a branch, or "absent". */
   public String state(String branch) {
-    var outcome = cli("branch", "show", branch, "--json");
-    if (outcome.code() != 0) {
-      return "absent";
-    }
-    var state = Pattern.compile("\"state\"\\s*:\\s*\"(\\w+)\"").matcher(outcome.out());
-    if (!state.find()) {
-      throw new AssertionError(outcome.out());
-    }
-    return state.group(1);
+    var body = Http.send(httpUrl() + "/v1/branches/" + branch, client("token"));
+    var state = Pattern.compile("\"state\"\\s*:\\s*\"(\\w+)\"").matcher(body);
+    return state.find() ? state.group(1) : "absent";
   }
 
   /** Ends it as a crash would. */

@@ -22,7 +22,10 @@ final class EmptyImport implements Importer {
               + " over",
           "# (Postgres documentation, section 19.5.1, wal_init_zero and wal_recycle).",
           "wal_init_zero = off",
-          "wal_recycle = off");
+          "wal_recycle = off",
+          "",
+          "# Vela: a test run that opens hundreds of connections at once is what a branch is for.",
+          "max_connections = 300");
 
   private final Source.Empty source;
   private final PostgresBinaries binaries;
