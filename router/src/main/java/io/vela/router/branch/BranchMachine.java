@@ -189,12 +189,16 @@ public final class BranchMachine {
           if (step.barred().isPresent()) {
             return Optional.of(failed(step.barred().get()));
           }
+          var taken = new RouteFailure.AlreadyExists("branch", name.value());
           switch (step.state()) {
             case Absent absent -> step.beginCreate(absent.create(from, step.now()), settings);
             case Failed failed when failed.step() == Failed.Step.CREATE ->
                 step.beginCreate(failed.create(from, step.now()), settings);
-            default -> {
-              return Optional.of(failed(new RouteFailure.AlreadyExists("branch", name.value())));
+            case Failed _, Creating _, Suspended _, Starting _ -> {
+              return Optional.of(failed(taken));
+            }
+            case Running _, Suspending _, Deleting _, Trashed _ -> {
+              return Optional.of(failed(taken));
             }
           }
           return Optional.of(step.creation());
