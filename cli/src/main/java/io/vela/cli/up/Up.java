@@ -1,8 +1,7 @@
 package io.vela.cli.up;
 
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vela.admin.AdminServer;
+import io.vela.admin.MetricsPage;
 import io.vela.agent.CloneException;
 import io.vela.agent.LocalCloneService;
 import io.vela.agent.Source;
@@ -104,14 +103,14 @@ final class Up {
     parts.add("timer", timer::shutdownNow);
     var vertx = database.vertx();
     parts.add("vertx", () -> vertx.close().toCompletionStage().toCompletableFuture().join());
-    var metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    var metrics = new MetricsPage();
     var router =
         new LocalRouter(
             config,
             agent,
             PgCatalog.open(vertx, database.client(), database.jdbc(), threads),
             Scheduler.of(timer, Clock.systemUTC()),
-            metrics,
+            metrics.meters(),
             threads);
     parts.add("router", router);
     router.open();
@@ -122,7 +121,7 @@ final class Up {
             config.limits(),
             config.transport(),
             router,
-            metrics,
+            metrics.meters(),
             new KeptSecret(config.data()).read());
     parts.add("proxy", () -> proxy.close(DRAIN));
     var listen =
