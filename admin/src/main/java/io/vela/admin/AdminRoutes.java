@@ -2,7 +2,6 @@ package io.vela.admin;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vela.config.value.HostPort;
 import io.vela.router.Router;
 import io.vertx.core.Vertx;
@@ -27,14 +26,14 @@ final class AdminRoutes {
 
   private final Router router;
   private final Operations operations;
-  private final PrometheusMeterRegistry metrics;
+  private final MetricsPage metrics;
   private final HostPort proxy;
   private final Dispatcher dispatcher;
 
   AdminRoutes(
       Router router,
       Operations operations,
-      PrometheusMeterRegistry metrics,
+      MetricsPage metrics,
       HostPort proxy,
       Dispatcher dispatcher) {
     this.router = router;

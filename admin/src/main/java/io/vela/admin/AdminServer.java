@@ -1,6 +1,5 @@
 package io.vela.admin;
 
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vela.config.value.HostPort;
 import io.vela.router.Router;
 import io.vertx.core.Future;
@@ -50,7 +49,7 @@ public final class AdminServer implements AutoCloseable {
    * @throws IOException when the address cannot be listened on
    */
   public static AdminServer start(
-      HostPort listen, Router router, PrometheusMeterRegistry metrics, HostPort proxy)
+      HostPort listen, Router router, MetricsPage metrics, HostPort proxy)
       throws IOException, InterruptedException {
     var vertx = vertx();
     var threads = Executors.newVirtualThreadPerTaskExecutor();

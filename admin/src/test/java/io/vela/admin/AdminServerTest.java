@@ -3,8 +3,6 @@ package io.vela.admin;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vela.config.value.HostPort;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
@@ -27,8 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** REST over real HTTP, against a scripted router. */
 final class AdminServerTest {
   private final FakeRouter router = new FakeRouter();
-  private final PrometheusMeterRegistry metrics =
-      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final MetricsPage metrics = new MetricsPage();
   private final HttpClient client = HttpClient.newHttpClient();
   private AdminServer server;
 
@@ -48,10 +45,20 @@ final class AdminServerTest {
 
   @Test
   void healthAndMetricsAreOpen() throws Exception {
-    metrics.counter("vela_things").increment();
+    metrics.meters().counter("vela_things").increment();
 
     assertThat(send("GET", "/healthz", "", "").body()).isEqualTo("{\"status\":\"ok\"}");
     assertThat(send("GET", "/metrics", "", "").body()).contains("vela_things_total 1.0");
+  }
+
+  @Test
+  void aGaugeAndACounterOfTheSameNameButTotalAreBothOnThePage() throws Exception {
+    metrics.meters().gauge("vela.client.connections", 3);
+    metrics.meters().counter("vela.client.connections.total").increment(5);
+
+    assertThat(send("GET", "/metrics", "", "").body())
+        .contains("vela_client_connections 3.0")
+        .contains("vela_client_connections_total 5.0");
   }
 
   @ParameterizedTest

@@ -3,8 +3,6 @@ package io.vela.admin;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vela.config.value.HostPort;
 import io.vertx.core.Vertx;
 import java.time.Clock;
@@ -58,7 +56,7 @@ final class OpenApiTest {
       new AdminRoutes(
               router,
               new Operations(router, Clock.systemUTC()),
-              new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
+              new MetricsPage(),
               new HostPort("127.0.0.1", 1),
               new Dispatcher(router, threads))
           .build(vertx).getRoutes().stream()

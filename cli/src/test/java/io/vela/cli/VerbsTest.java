@@ -3,10 +3,9 @@ package io.vela.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vela.admin.AdminServer;
 import io.vela.admin.FakeRouter;
+import io.vela.admin.MetricsPage;
 import io.vela.cli.client.ClientFile;
 import io.vela.config.value.HostPort;
 import io.vela.config.value.Secret;
@@ -44,12 +43,7 @@ final class VerbsTest {
   void start() throws Exception {
     data = Files.createDirectory(folder.resolve("data"));
     var proxy = new HostPort("127.0.0.1", 6432);
-    server =
-        AdminServer.start(
-            new HostPort("127.0.0.1", 0),
-            router,
-            new PrometheusMeterRegistry(PrometheusConfig.DEFAULT),
-            proxy);
+    server = AdminServer.start(new HostPort("127.0.0.1", 0), router, new MetricsPage(), proxy);
     new ClientFile("http://" + server.address(), proxy, new Secret(FakeRouter.BEARER)).write(data);
   }
 

@@ -144,7 +144,7 @@ final class FirstBranchTest {
             SQLException.class,
             e -> {
               assertThat(e.getSQLState()).isEqualTo("3D000");
-              assertThat(e).hasMessageContaining("database \"nodb\" does not exist");
+              assertThat(e.getMessage()).contains("database \"nodb\" does not exist");
             });
   }
 
@@ -197,7 +197,7 @@ final class FirstBranchTest {
     vela.psql("app", "app", "app@verbs", "-c", "SELECT 1").text();
 
     assertThat(vela.cli("branch", "list").text()).contains("verbs");
-    assertThat(vela.cli("branch", "list", "--json").text()).startsWith("[");
+    assertThat(vela.cli("branch", "list", "--json").text()).contains("\"branches\"");
     assertThat(vela.cli("branch", "show", "verbs").text()).contains("running");
     assertThat(vela.cli("why", "verbs").text()).contains("sleep");
     assertThat(vela.cli("why", "verbs", "--json").text()).startsWith("{");

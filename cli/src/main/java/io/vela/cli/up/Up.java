@@ -1,8 +1,7 @@
 package io.vela.cli.up;
 
-import io.micrometer.prometheusmetrics.PrometheusConfig;
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vela.admin.AdminServer;
+import io.vela.admin.MetricsPage;
 import io.vela.agent.CloneException;
 import io.vela.agent.LocalCloneService;
 import io.vela.agent.Source;
@@ -97,7 +96,7 @@ final class Up {
     var run = passage(data.resolve("run"));
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     parts.add("threads", threads::shutdownNow);
-    var metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    var metrics = new MetricsPage();
     LocalCloneService agent;
     Catalog catalog;
     try (var beside = new Beside()) {
@@ -113,7 +112,12 @@ final class Up {
     parts.add("timer", timer::shutdownNow);
     var router =
         new LocalRouter(
-            config, agent, catalog, Scheduler.of(timer, Clock.systemUTC()), metrics, threads);
+            config,
+            agent,
+            catalog,
+            Scheduler.of(timer, Clock.systemUTC()),
+            metrics.meters(),
+            threads);
     parts.add("router", router);
     router.open();
     var main = baseline(router);
@@ -123,7 +127,7 @@ final class Up {
             config.limits(),
             config.transport(),
             router,
-            metrics,
+            metrics.meters(),
             new KeptSecret(config.data()).read());
     parts.add("proxy", () -> proxy.close(DRAIN));
     var listen =

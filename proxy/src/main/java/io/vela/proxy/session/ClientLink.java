@@ -5,11 +5,13 @@ import io.netty.buffer.CompositeByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
+import io.vela.proxy.auth.AuthStep;
 import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.StartupPacketDecoder;
 import io.vela.proxy.wire.TypedMessage;
+import java.nio.ByteBuffer;
 
 /**
  * The client's channel until the relay takes it over: what is read from it and how, what is
@@ -107,8 +109,24 @@ final class ClientLink {
     return new BackendMessages(channel.alloc());
   }
 
-  void send(BackendMessages messages) {
+  private void send(BackendMessages messages) {
     var _ = channel.writeAndFlush(messages.buffer(), channel.voidPromise());
+  }
+
+  /** Sends what a step of an authentication has to say. */
+  void ask(AuthStep step) {
+    switch (step) {
+      case AuthStep.AskSasl ask -> send(messages().authenticationSasl(ask.mechanisms()));
+      case AuthStep.ContinueSasl next -> send(messages().authenticationSaslContinue(next.data()));
+      case AuthStep.AskMd5 ask -> send(messages().authenticationMd5Password(bytes(ask.salt())));
+      case AuthStep.Matched matched ->
+          matched.saslFinal().ifPresent(data -> send(messages().authenticationSaslFinal(data)));
+      case AuthStep.Mismatch _ -> {}
+    }
+  }
+
+  private static byte[] bytes(int value) {
+    return ByteBuffer.allocate(Integer.BYTES).putInt(value).array();
   }
 
   /** Answers a request for encryption. */

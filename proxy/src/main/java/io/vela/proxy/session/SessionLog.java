@@ -32,7 +32,7 @@ final class SessionLog {
 
   void asked(SessionRequest request) {
     branch = request.branch();
-    role = request.address().role();
+    role = printable(request.address().role());
   }
 
   void began(BranchName located) {
@@ -49,7 +49,7 @@ final class SessionLog {
         role,
         client,
         error.state().code(),
-        error.message());
+        printable(error.message()));
   }
 
   void stale(BranchName located, int attempt, String cause) {
@@ -86,5 +86,10 @@ final class SessionLog {
             client,
             ending.label(),
             TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - openedNanos));
+  }
+
+  /** What a client sent may not begin a line of its own. */
+  private static String printable(String text) {
+    return text.replaceAll("\\p{Cntrl}", "?");
   }
 }

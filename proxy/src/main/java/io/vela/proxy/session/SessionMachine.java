@@ -26,7 +26,6 @@ import io.vela.router.RouteFailure;
 import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
-import io.vela.router.route.BranchAddress.PresentedToken;
 import io.vela.router.route.BranchAddressParser;
 import java.io.IOException;
 import java.time.Duration;
@@ -101,7 +100,8 @@ final class SessionMachine implements BackendEvents {
 
   void startupPacket(StartupPacket packet) {
     if (!(state instanceof AwaitingStartup awaiting)) {
-      throw new IllegalStateException("a startup packet in state " + state);
+      // Refused, while more of what it sent was being decoded.
+      return;
     }
     try {
       switch (packet) {
@@ -184,34 +184,19 @@ final class SessionMachine implements BackendEvents {
       var locating = awaiting.locate(new SessionRequest(startup, address));
       state = locating;
       log.asked(locating.request());
-      if (isBearer(locating.request()) && !this.address.isLoopback()) {
+      if (locating.request().isBearer() && !this.address.isLoopback()) {
         refuse(Refusal.bearerNotAllowed(), Ending.REFUSED);
         return;
       }
-      onEventLoop(found(locating.request()), (found, error) -> located(locating, found, error));
+      onEventLoop(
+          Located.by(services.router(), locating.request()),
+          (found, error) -> located(locating, found, error));
     } catch (RouteException e) {
       refuse(Refusal.of(e.failure()), Ending.REFUSED);
     }
   }
 
-  private record Found(Target target, Optional<Role> role) {}
-
-  private CompletionStage<Found> found(SessionRequest request) {
-    var router = services.router();
-    return router
-        .locate(request.address())
-        .thenCompose(
-            target ->
-                isBearer(request)
-                    ? CompletableFuture.completedStage(new Found(target, Optional.empty()))
-                    : router.role(target).thenApply(role -> new Found(target, role)));
-  }
-
-  private static boolean isBearer(SessionRequest request) {
-    return request.address().token().filter(PresentedToken.AsBearer.class::isInstance).isPresent();
-  }
-
-  private void located(Locating locating, @Nullable Found found, @Nullable Throwable error) {
+  private void located(Locating locating, @Nullable Located found, @Nullable Throwable error) {
     if (!state.equals(locating)) {
       return;
     }
@@ -220,16 +205,11 @@ final class SessionMachine implements BackendEvents {
     var method = services.authenticator().methodFor(request.user(), request.address(), role);
     if (found != null) {
       authenticate(locating.authenticate(found.target(), role, method));
-    } else if (isBadToken(error) && !isBearer(request)) {
+    } else if (Located.isBadToken(unwrap(error)) && !request.isBearer()) {
       authenticate(locating.authenticateInVain(method));
     } else {
       refuse(error);
     }
-  }
-
-  private static boolean isBadToken(@Nullable Throwable error) {
-    return unwrap(error) instanceof RouteException route
-        && route.failure() instanceof RouteFailure.BadToken;
   }
 
   // --- who it is ---
@@ -244,23 +224,10 @@ final class SessionMachine implements BackendEvents {
   }
 
   private void take(Authenticating authenticating, AuthStep step) {
+    client.ask(step);
     switch (step) {
-      case AuthStep.AskSasl ask ->
-          client.send(client.messages().authenticationSasl(ask.mechanisms()));
-      case AuthStep.ContinueSasl next ->
-          client.send(client.messages().authenticationSaslContinue(next.data()));
-      case AuthStep.AskMd5 ask ->
-          client.send(
-              client
-                  .messages()
-                  .authenticationMd5Password(
-                      java.nio.ByteBuffer.allocate(Integer.BYTES).putInt(ask.salt()).array()));
-      case AuthStep.Matched matched -> {
-        matched
-            .saslFinal()
-            .ifPresent(data -> client.send(client.messages().authenticationSaslFinal(data)));
-        proven(authenticating);
-      }
+      case AuthStep.AskSasl _, AuthStep.ContinueSasl _, AuthStep.AskMd5 _ -> {}
+      case AuthStep.Matched _ -> proven(authenticating);
       case AuthStep.Mismatch _ -> mismatch(authenticating);
     }
   }

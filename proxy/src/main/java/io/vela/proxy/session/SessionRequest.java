@@ -2,6 +2,7 @@ package io.vela.proxy.session;
 
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
 import io.vela.router.route.BranchAddress;
+import io.vela.router.route.BranchAddress.PresentedToken;
 import java.util.LinkedHashMap;
 
 /**
@@ -14,6 +15,11 @@ record SessionRequest(StartupMessage startup, BranchAddress address) {
   /** The user as the client gave it, a token's id included: what Postgres would quote to it. */
   String user() {
     return startup.user();
+  }
+
+  /** Whether a token in full was presented: then no password is asked. */
+  boolean isBearer() {
+    return address.token().filter(PresentedToken.AsBearer.class::isInstance).isPresent();
   }
 
   /** The branch for logs; a token may name one without the client saying which. */

@@ -123,12 +123,11 @@ final class EmbeddedPostgres {
     try (var in = archive.url().openStream()) {
       Files.copy(in, packed);
     }
-    // Whatever the umask says (p): the user that runs Postgres must be able to read it. Owned by who
+    // Whatever the umask says (p): the user that runs Postgres must be able to read it. Owned by
+    // who
     // unpacks it (o). tar itself refuses paths that lead out of the folder.
     var result =
-        Command.of("tar", "-xJpof", packed.toString(), "-C", root.toString())
-            .within(TIMEOUT)
-            .run();
+        Command.of("tar", "-xJpof", packed.toString(), "-C", root.toString()).within(TIMEOUT).run();
     if (!result.ok()) {
       throw new IOException(result.problem());
     }
