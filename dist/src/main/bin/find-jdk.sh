@@ -1,6 +1,8 @@
 # Sourced by ./vela of a checkout and by bin/vela of a distribution.
 
 VELA_NEEDS_JDK=25
+# Before the folders of JDKs that are looked at; a test puts a folder of its own here.
+VELA_JDKS=${VELA_JDKS:-}
 
 # The major version of the Java home $1, read from its release file because starting a JVM to ask
 # takes as long as most commands; nothing when it is none.
@@ -13,10 +15,24 @@ jdk_version() {
   fi
 }
 
+# The name of the archive of classes for the java $1: each JDK needs one of its own.
+shared_archive() {
+  local sum
+  sum=$(cat "${1%/bin/java}/release" 2>/dev/null | cksum)
+  echo "classes-${sum%% *}.jsa"
+}
+
+# The class path of the distribution $1, in the same order wherever it is unpacked.
+class_path() {
+  local LC_ALL=C IFS=:
+  local jars=("$1"/lib/*.jar)
+  echo "${jars[*]}"
+}
+
 # Prints the path of a java that is new enough: VELA_JAVA, JAVA_HOME's, the PATH's, or the newest
 # found where JDKs are usually installed.
 find_jdk() {
-  local home version best= best_version=0 path_java=
+  local home version best= best_version=0 path_java= user=${HOME:-/nonexistent}
   if [ -n "${VELA_JAVA:-}" ]; then
     echo "$VELA_JAVA"
     return
@@ -31,9 +47,10 @@ find_jdk() {
       return
     fi
   done
-  for home in /usr/lib/jvm/* /usr/local/lib/jvm/* /opt/java/* /opt/jdk* \
-    "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* "$HOME"/.local/share/mise/installs/java/* \
-    "$HOME"/.asdf/installs/java/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
+  for home in "$VELA_JDKS"/usr/lib/jvm/* "$VELA_JDKS"/usr/local/lib/jvm/* "$VELA_JDKS"/opt/java/* \
+    "$VELA_JDKS"/opt/jdk* "$user"/.sdkman/candidates/java/* "$user"/.jdks/* \
+    "$user"/.local/share/mise/installs/java/* "$user"/.asdf/installs/java/* \
+    "$VELA_JDKS"/Library/Java/JavaVirtualMachines/*/Contents/Home; do
     version=$(jdk_version "$home")
     if [ "${version:-0}" -ge "$VELA_NEEDS_JDK" ] && [ "$version" -gt "$best_version" ]; then
       best=$home/bin/java

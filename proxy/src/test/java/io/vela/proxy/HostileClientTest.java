@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -37,7 +38,7 @@ class HostileClientTest {
   private ProxyServer server;
 
   @BeforeAll
-  static void startPostgres() {
+  static void startPostgres() throws Exception {
     postgres = RealPostgres.start();
     postgres.sql("create role app login password 'right'");
   }
@@ -149,7 +150,7 @@ class HostileClientTest {
       client.sendInts(8, 1234 << 16 | 5679);
       client.readByte();
       client.sendInts(8, 1234 << 16 | 5679);
-      assertThat(client.readMessage()).contains("C08P01");
+      assertThat(client.readMessage()).contains("C0A000");
     }
   }
 
@@ -223,6 +224,43 @@ class HostileClientTest {
         assertThat(client.readUntil('Z')).isEqualTo("ZI");
       }
     }
+  }
+
+  @Test
+  void whoEndsItsOutputIsAnsweredToTheEnd() throws Exception {
+    try (var client = client()) {
+      client.startup(BEARER);
+      client.readUntil('Z');
+      client.query("select pg_sleep(0.2), 'first'");
+      client.query("select repeat('x', 1000000)");
+      client.query("select 'last'");
+      client.endOutput();
+      assertThat(client.readUntil('D')).endsWith("first");
+      assertThat(client.readUntil('D')).hasSizeGreaterThan(1_000_000);
+      assertThat(client.readUntil('D')).endsWith("last");
+      assertThat(client.readUntil('Z')).isEqualTo("ZI");
+      assertThat(client.readByte()).isEqualTo(-1);
+    }
+    awaitEnding("served");
+  }
+
+  @Test
+  void whoSendsAllAtOnceAndEndsItsOutputIsAnsweredToTheEnd() throws Exception {
+    // By then the end of the client's output has been seen; if not, the promise is the same.
+    var wake = CompletableFuture.delayedExecutor(300, TimeUnit.MILLISECONDS);
+    router.wakes = () -> CompletableFuture.supplyAsync(() -> router.newLease(postgres.endpoint()), wake);
+    try (var client = client()) {
+      client.startup(BEARER);
+      client.query("select 'first'");
+      client.query("select 'last'");
+      client.endOutput();
+      assertThat(client.readUntil('Z')).isEqualTo("ZI");
+      assertThat(client.readUntil('D')).endsWith("first");
+      assertThat(client.readUntil('D')).endsWith("last");
+      assertThat(client.readUntil('Z')).isEqualTo("ZI");
+      assertThat(client.readByte()).isEqualTo(-1);
+    }
+    awaitEnding("served");
   }
 
   @Test

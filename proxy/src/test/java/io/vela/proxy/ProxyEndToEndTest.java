@@ -3,7 +3,7 @@ package io.vela.proxy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -14,7 +14,6 @@ import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
-import io.vela.proxy.net.Transport;
 import io.vela.proxy.net.TransportException;
 import io.vela.router.RouteFailure;
 import java.nio.charset.StandardCharsets;
@@ -34,10 +33,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.postgresql.PGConnection;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.postgresql.util.PSQLException;
 
 /** pgjdbc through the proxy to a real Postgres. */
 class ProxyEndToEndTest {
+  private static final Logger log = LoggerFactory.getLogger(ProxyEndToEndTest.class);
+
   private static RealPostgres postgres;
 
   private final MeterRegistry meters = new SimpleMeterRegistry();
@@ -45,7 +48,7 @@ class ProxyEndToEndTest {
   private ProxyServer server;
 
   @BeforeAll
-  static void startPostgres() {
+  static void startPostgres() throws Exception {
     postgres = RealPostgres.start();
     postgres.sql("create role app login password 'right'");
     postgres.sql("create role idle_role nologin password 'right'");
@@ -156,12 +159,15 @@ class ProxyEndToEndTest {
   void everyTransportServesAndCarriesBulk(String transport) throws Exception {
     stopProxy();
     try {
-      Transport.named(transport);
+      server = start(transport, new SimpleMeterRegistry());
     } catch (TransportException e) {
-      assumeTrue(transport.equals("io_uring"), e.getMessage());
-      assumeTrue(false, e.getMessage());
+      if (!transport.equals("io_uring")) {
+        throw e;
+      }
+      // Containers often forbid it, and a kernel may lack it: the only one that may be missing.
+      log.warn("NOT RUN: everyTransportServesAndCarriesBulk io_uring: {}", e.getMessage());
+      abort(e.getMessage());
     }
-    server = start(transport, new SimpleMeterRegistry());
     try (var connection = connect("app", "right")) {
       assertThat(
               one(

@@ -35,9 +35,13 @@ final class RawClient implements AutoCloseable {
   }
 
   void startup(String... parameters) throws IOException {
+    startup(3 << 16, parameters);
+  }
+
+  void startup(int version, String... parameters) throws IOException {
     var body = new ByteArrayOutputStream();
     var data = new DataOutputStream(body);
-    data.writeInt(3 << 16);
+    data.writeInt(version);
     for (var parameter : parameters) {
       data.write(parameter.getBytes(UTF_8));
       data.writeByte(0);
@@ -54,6 +58,11 @@ final class RawClient implements AutoCloseable {
     out.write(body);
     out.writeByte(0);
     out.flush();
+  }
+
+  /** Sends no more, but reads on. */
+  void endOutput() throws IOException {
+    socket.shutdownOutput();
   }
 
   int readByte() throws IOException {

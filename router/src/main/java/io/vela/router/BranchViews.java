@@ -173,13 +173,29 @@ final class BranchViews {
           suspending.trouble().isEmpty()
               ? "Being put to sleep."
               : "Being put to sleep, later than it should: " + suspending.trouble() + ".";
-      case Failed failed ->
-          "Failed to %s: %s."
-              .formatted(
-                  failed.step() == Failed.Step.MISSING ? "find its data" : failed.step(),
-                  failed.cause().message());
+      case Failed failed -> summary(failed);
       case Creating _ -> "Being created.";
       default -> "It is " + branch.state().label() + ".";
+    };
+  }
+
+  private static String summary(Failed failed) {
+    var cause =
+        failed
+            .cause()
+            .detail()
+            .lines()
+            .findFirst()
+            .map(line -> failed.cause().message() + " (" + line + ")")
+            .orElse(failed.cause().message());
+    return switch (failed.step()) {
+      case CREATE -> "It could not be created: " + cause + ".";
+      case START -> "It could not be started: " + cause + ".";
+      case MISSING -> "Its data was not found when Vela started: " + cause + ".";
+      case DESTROY ->
+          "Its deletion was begun and is not finished: "
+              + cause
+              + ". Delete it again; else the next start of Vela finishes it.";
     };
   }
 }

@@ -4,7 +4,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure;
 import io.vela.agent.CloneService;
-import io.vela.agent.Contents;
 import io.vela.agent.ImportProgress;
 import io.vela.agent.PoolInfo;
 import io.vela.agent.Role;
@@ -21,20 +20,17 @@ import io.vela.router.branch.Branches;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.catalog.Catalog;
-import io.vela.router.catalog.Event;
 import io.vela.router.catalog.Reconciler;
 import io.vela.router.idle.IdleSuspender;
 import io.vela.router.policy.CreatePolicy;
 import io.vela.router.policy.Tokens;
-import io.vela.router.route.BranchAddressParser;
+import io.vela.router.route.BranchAddress;
 import io.vela.router.route.TokenId;
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
@@ -54,12 +50,11 @@ public final class LocalRouter implements Router {
   private final ExecutorService threads;
   private final RoleContents contents;
   private final Baselines baselines;
-  private final Tokens tokens;
   private final Branches branches;
-  private final IdleSuspender idle;
   private final RouterMetrics metrics;
   private final Locator locator;
-  private final BranchViews views;
+  private final BranchDesk desk;
+  private final Answers answers;
   private volatile boolean closed;
 
   /**
@@ -81,8 +76,8 @@ public final class LocalRouter implements Router {
     this.threads = threads;
     this.contents = new RoleContents(agent, catalog, threads, scheduler.clock());
     this.baselines = new Baselines(catalog, agent);
-    this.tokens = new Tokens(catalog, scheduler.clock());
-    this.idle = new IdleSuspender(agent, scheduler, threads, this::suspendAfter);
+    var tokens = new Tokens(catalog, scheduler.clock());
+    var idle = new IdleSuspender(agent, scheduler, threads, this::suspendAfter);
     this.metrics = new RouterMetrics(registry, agent, catalog);
     this.branches =
         new Branches(
@@ -96,7 +91,9 @@ public final class LocalRouter implements Router {
                 LETTING_GO));
     this.metrics.branches(branches::all);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
-    this.views = new BranchViews(agent, contents, idle, this::suspendAfter);
+    var views = new BranchViews(agent, contents, idle, this::suspendAfter);
+    this.desk = new BranchDesk(branches, views, baselines, tokens, catalog);
+    this.answers = new Answers(threads);
   }
 
   /** Puts catalogue and pool right after whatever came before, and adopts what runs. Blocks. */
@@ -145,33 +142,20 @@ public final class LocalRouter implements Router {
   // For sessions.
 
   @Override
-  public CompletionStage<Target> locate(io.vela.router.route.BranchAddress address) {
+  public CompletionStage<Target> locate(BranchAddress address) {
+    // A token is looked up in the catalogue, and a bearer's secret is hashed.
     return address.token().isEmpty()
-        ? answer(() -> locator.locate(address))
-        : later(() -> locator.locate(address));
+        ? Answers.now(() -> locator.locate(address))
+        : answers.later(() -> locator.locate(address));
   }
 
   @Override
   public CompletionStage<Optional<Role>> role(Target target) {
-    return later(
+    return answers.later(
         () -> {
-          var role = contents(target).role(target.address().role());
+          var role = desk.contents(target).role(target.address().role());
           return locator.roleOfToken(target, role).or(() -> role);
         });
-  }
-
-  private Contents contents(Target target) throws RouteException {
-    var row = branches.find(target.branch()).flatMap(BranchStatus::row);
-    if (row.isPresent()) {
-      return views.contents(row.get());
-    }
-    var from =
-        target
-            .createFrom()
-            .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(target.branch())));
-    return baselines
-        .contents(from)
-        .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBaseline(from.value())));
   }
 
   @Override
@@ -192,95 +176,51 @@ public final class LocalRouter implements Router {
 
   @Override
   public List<BranchView> branches() {
-    return branches.all().stream()
-        .filter(Locator::isThere)
-        .map(views::view)
-        .sorted(Comparator.comparing(BranchView::name))
-        .toList();
+    return desk.all();
   }
 
   @Override
   public BranchView branch(BranchName name) throws RouteException {
-    return views.view(existing(name));
-  }
-
-  private BranchStatus existing(BranchName name) throws RouteException {
-    return branches
-        .find(name)
-        .filter(Locator::isThere)
-        .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(name)));
-  }
-
-  private BranchRow existingRow(BranchName name) throws RouteException {
-    return existing(name)
-        .row()
-        .orElseThrow(
-            () ->
-                new RouteException(
-                    new RouteFailure.InUse("branch \"" + name + "\" is being created", List.of())));
+    return desk.view(name);
   }
 
   @Override
   public BranchView createBranch(BranchName name, BaselineName from, BranchSettings settings)
       throws RouteException, InterruptedException {
-    if (name.value().startsWith(BranchAddressParser.TOKEN_PREFIX)) {
-      throw new RouteException(
-          new RouteFailure.Malformed(
-              "a branch name cannot begin with " + BranchAddressParser.TOKEN_PREFIX));
-    }
-    if (!baselines.exists(from)) {
-      throw new RouteException(new RouteFailure.NoSuchBaseline(from.value()));
-    }
-    await(branches.create(name, from, settings));
-    return branch(name);
+    return desk.create(name, from, settings);
   }
 
   @Override
   public BranchView resume(BranchName name) throws RouteException, InterruptedException {
-    existing(name);
-    var byHand = new SessionLabel(0, "resumed by hand");
-    try (var _ = await(branches.lease(name, Optional.empty(), byHand))) {
-      return branch(name);
-    }
+    return desk.resume(name);
   }
 
   @Override
   public BranchView suspend(BranchName name, boolean force)
       throws RouteException, InterruptedException {
-    existing(name);
-    branches.suspend(name, force);
-    return branch(name);
+    return desk.suspend(name, force);
   }
 
   @Override
   public void delete(BranchName name, boolean force) throws RouteException, InterruptedException {
-    branches.delete(name, force);
-    baselines.removeUnused();
+    desk.delete(name, force);
   }
 
   @Override
   public Usage usage(BranchName name) throws RouteException {
-    return views.usage(existingRow(name));
+    return desk.usage(name);
   }
 
   @Override
   public Why why(BranchName name) throws RouteException {
-    return views.why(existing(name));
+    return desk.why(name);
   }
 
   @Override
   public List<BaselineView> baselines() {
     return baselines.all().values().stream()
-        .map(row -> baselines.view(row, this::branchesOf))
+        .map(row -> baselines.view(row, desk::countFrom))
         .toList();
-  }
-
-  private int branchesOf(BaselineName baseline) {
-    return (int)
-        branches.all().stream()
-            .flatMap(branch -> branch.row().stream())
-            .filter(row -> row.baseline().equals(baseline))
-            .count();
   }
 
   @Override
@@ -305,17 +245,7 @@ public final class LocalRouter implements Router {
 
   @Override
   public MintedToken mintToken(TokenRequest request) throws RouteException {
-    Optional<Long> branch =
-        request.branch().isPresent()
-            ? Optional.of(existingRow(request.branch().get()).id())
-            : Optional.empty();
-    var token = tokens.mint(branch, request.role(), request.expiresAt());
-    catalog.record(
-        new Event(
-            "token.minted",
-            token.id().value(),
-            request.branch().map(name -> "for branch " + name).orElse("for the system")));
-    return token;
+    return desk.mint(request);
   }
 
   @Override
@@ -349,54 +279,6 @@ public final class LocalRouter implements Router {
       Thread.currentThread().interrupt();
     } finally {
       catalog.close();
-    }
-  }
-
-  /** What may fail with a {@link RouteException}. */
-  private interface Question<T> {
-    T ask() throws RouteException;
-  }
-
-  private static <T> CompletableFuture<T> answer(Question<T> question) {
-    try {
-      return CompletableFuture.completedFuture(question.ask());
-    } catch (RouteException e) {
-      return CompletableFuture.failedFuture(e);
-    }
-  }
-
-  private <T> CompletableFuture<T> later(Question<T> question) {
-    var answer = new CompletableFuture<T>();
-    threads.execute(
-        () -> {
-          try {
-            answer.complete(question.ask());
-          } catch (RouteException e) {
-            answer.completeExceptionally(e);
-          } catch (RuntimeException e) {
-            log.error("question not answered", e);
-            answer.completeExceptionally(
-                new RouteException(
-                    new RouteFailure.AgentFailed(
-                        "internal error", new CloneFailure.QueryFailed(e.toString())),
-                    e));
-          }
-        });
-    return answer;
-  }
-
-  private static <T> T await(CompletableFuture<T> future)
-      throws RouteException, InterruptedException {
-    try {
-      return future.get();
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof RouteException failure) {
-        throw failure;
-      }
-      throw new IllegalStateException(e.getCause());
-    } catch (InterruptedException e) {
-      future.cancel(false);
-      throw e;
     }
   }
 }

@@ -29,12 +29,21 @@ public final class FakeCatalog implements Catalog {
   public final Map<TokenId, TokenRow> tokens = new LinkedHashMap<>();
   public final List<Event> events = new ArrayList<>();
   public volatile boolean down;
+  private boolean closed;
   private long lastId;
 
   private void demandUp() throws RouteException {
     if (down) {
       throw new RouteException(new RouteFailure.CatalogUnavailable("it is down"));
     }
+  }
+
+  /** The events of a kind as a person reads them. */
+  public synchronized List<String> events(String kind) {
+    return events.stream()
+        .filter(event -> event.kind().equals(kind))
+        .map(event -> event.subject() + ": " + event.detail())
+        .toList();
   }
 
   /** Adds a row as an earlier Vela would have left it. */
@@ -100,6 +109,9 @@ public final class FakeCatalog implements Catalog {
   @Override
   public synchronized void setPhase(long branch, Phase phase) throws RouteException {
     demandUp();
+    if (!branches.containsKey(branch)) {
+      throw new RouteException(new RouteFailure.CatalogUnavailable("the row has gone"));
+    }
     branches.computeIfPresent(
         branch,
         (_, r) ->
@@ -157,6 +169,9 @@ public final class FakeCatalog implements Catalog {
 
   @Override
   public synchronized void record(Event event) {
+    if (closed) {
+      return; // lost, as with any catalogue
+    }
     events.add(event);
   }
 
@@ -172,5 +187,7 @@ public final class FakeCatalog implements Catalog {
   }
 
   @Override
-  public void close() {}
+  public synchronized void close() {
+    closed = true;
+  }
 }

@@ -1,5 +1,6 @@
 package io.vela.router;
 
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.agent.Source;
 import io.vela.config.VelaConfig;
@@ -25,18 +26,28 @@ public final class RouterFixture implements AutoCloseable {
   public final FakeCloneService agent;
   public final FakeCatalog catalog;
   public final ManualTime time = new ManualTime();
-  public final SimpleMeterRegistry registry = new SimpleMeterRegistry();
+  public final MeterRegistry registry;
   public final LocalRouter router;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final AtomicLong sessions = new AtomicLong();
 
   public RouterFixture() throws Exception {
-    this(new FakeCloneService(), new FakeCatalog());
+    this(new SimpleMeterRegistry());
+  }
+
+  public RouterFixture(MeterRegistry registry) throws Exception {
+    this(new FakeCloneService(), new FakeCatalog(), registry);
     router.ensureBaseline(VelaConfig.MAIN, new Source.Empty(18, List.of()));
   }
 
   /** A Vela that starts over what an earlier one left. */
   public RouterFixture(FakeCloneService agent, FakeCatalog catalog) throws RouteException {
+    this(agent, catalog, new SimpleMeterRegistry());
+  }
+
+  private RouterFixture(FakeCloneService agent, FakeCatalog catalog, MeterRegistry registry)
+      throws RouteException {
+    this.registry = registry;
     this.agent = agent;
     this.catalog = catalog;
     this.router =

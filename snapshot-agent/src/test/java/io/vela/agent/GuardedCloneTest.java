@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 
 /** A clone of a production server does not act as production. */
 class GuardedCloneTest {
-  private static final int MAJOR = Sandbox.SYSTEM;
+  private static final int MAJOR = Sandbox.FIFTEEN;
 
   private final ServiceFixture fixture;
   private final Sandbox sandbox;
@@ -210,7 +210,8 @@ class GuardedCloneTest {
     return sandbox.production(MAJOR, data, Map.of());
   }
 
-  private static Source.Physical physical(Sandbox.Production production) {
+  private Source.Physical physical(Sandbox.Production production) throws Exception {
+    sandbox.client("pg_basebackup");
     return new Source.Physical(production.address(), "postgres", Optional.of(new Secret("secret")));
   }
 

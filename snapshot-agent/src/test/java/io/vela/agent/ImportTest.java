@@ -37,7 +37,7 @@ class ImportTest {
 
   @Test
   void aRunningServerIsCopiedWhileItIsWrittenTo() throws Exception {
-    var production = production(Sandbox.SYSTEM);
+    var production = production(Sandbox.FIFTEEN);
     production.sql("CREATE TABLE t AS SELECT generate_series(1, 50000) AS i");
     var progress = new ArrayList<ImportProgress>();
 
@@ -60,7 +60,7 @@ class ImportTest {
 
   @Test
   void aWrongPasswordIsToldAndLeavesNothing() throws Exception {
-    var production = production(Sandbox.SYSTEM);
+    var production = production(Sandbox.FIFTEEN);
 
     var failure = failure(physical(production, "postgres", "wrong"));
 
@@ -71,7 +71,7 @@ class ImportTest {
 
   @Test
   void aRoleThatMayNotReplicateIsToldInPostgressWords() throws Exception {
-    var production = production(Sandbox.SYSTEM);
+    var production = production(Sandbox.FIFTEEN);
     production.sql("CREATE ROLE plain LOGIN PASSWORD 'secret'");
 
     var failure = failure(physical(production, "plain", "secret"));
@@ -92,7 +92,7 @@ class ImportTest {
 
   @Test
   void tablespacesAreRefusedBeforeAnythingIsCopied() throws Exception {
-    var production = production(Sandbox.SYSTEM);
+    var production = production(Sandbox.FIFTEEN);
     var space = sandbox.folder("space");
     production.sql("CREATE TABLESPACE fast LOCATION '" + space + "'");
 
@@ -109,7 +109,9 @@ class ImportTest {
 
   @Test
   void theMissingProgramOfTheSourcesVersionIsNamed() throws Exception {
-    var production = production(Sandbox.EMBEDDED);
+    var production = production(Sandbox.EIGHTEEN);
+
+    fixture.service = fixture.open(sandbox.binariesWithoutPackages());
 
     assertThat(failure(physical(production, "postgres", "secret")))
         .isEqualTo(new BinariesMissing(18, "pg_basebackup", "postgresql-client-18"));
@@ -117,7 +119,7 @@ class ImportTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {Sandbox.SYSTEM, Sandbox.EMBEDDED})
+  @ValueSource(ints = {Sandbox.FIFTEEN, Sandbox.EIGHTEEN})
   void aStoppedDirectoryIsCopiedAndNotChanged(int major) throws Exception {
     var production = production(major);
     production.sql("CREATE ROLE boss SUPERUSER LOGIN", "CREATE TABLE t AS SELECT 7 AS i");
@@ -132,7 +134,7 @@ class ImportTest {
 
   @Test
   void aLinkedWalFolderIsCopiedAndNotShared() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "production");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "production");
     var wal = sandbox.root().resolve("wal");
     Files.move(data.resolve("pg_wal"), wal);
     Files.createSymbolicLink(data.resolve("pg_wal"), wal);
@@ -144,7 +146,7 @@ class ImportTest {
 
   @Test
   void aSuperuserOfAnyNameIsFound() throws Exception {
-    var production = production(Sandbox.SYSTEM);
+    var production = production(Sandbox.FIFTEEN);
     production.sql("CREATE ROLE \"the boss\" SUPERUSER LOGIN", "ALTER ROLE postgres NOLOGIN");
     production.stop();
 
@@ -155,7 +157,7 @@ class ImportTest {
 
   @Test
   void dataWithoutASuperuserThatMayLogInIsRefused() throws Exception {
-    var production = production(Sandbox.SYSTEM);
+    var production = production(Sandbox.FIFTEEN);
     production.sql("ALTER ROLE postgres NOLOGIN");
     production.stop();
 
@@ -166,7 +168,7 @@ class ImportTest {
 
   @Test
   void aDirectoryInUseOrNotCleanOrNoneAtAllIsRefused() throws Exception {
-    var production = production(Sandbox.SYSTEM);
+    var production = production(Sandbox.FIFTEEN);
     var source = new Source.Directory(production.data().toString());
 
     assertThat(failure(source).message()).contains("a server runs on");
@@ -183,7 +185,7 @@ class ImportTest {
   @ParameterizedTest
   @ValueSource(strings = {"connecting", "copying", "preparing"})
   void anInterruptedImportLeavesNothingBehind(String phase) throws Exception {
-    var production = production(Sandbox.SYSTEM);
+    var production = production(Sandbox.FIFTEEN);
     var source = physical(production, "postgres", "secret");
 
     assertThatThrownBy(
@@ -207,8 +209,9 @@ class ImportTest {
     return sandbox.production(major, sandbox.cluster(major, "production"), Map.of());
   }
 
-  private static Source.Physical physical(
-      Sandbox.Production production, String user, String password) {
+  private Source.Physical physical(Sandbox.Production production, String user, String password)
+      throws Exception {
+    sandbox.client("pg_basebackup");
     return new Source.Physical(production.address(), user, Optional.of(new Secret(password)));
   }
 

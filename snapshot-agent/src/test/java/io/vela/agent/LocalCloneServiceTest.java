@@ -41,7 +41,7 @@ class LocalCloneServiceTest {
     snapshot =
         fixture.snapshot(
             new Source.Empty(
-                Sandbox.EMBEDDED,
+                Sandbox.EIGHTEEN,
                 List.of(
                     new Source.Script("postgres", SCHEMA),
                     new Source.Script("postgres", "CREATE DATABASE app OWNER app"),
@@ -66,7 +66,7 @@ class LocalCloneServiceTest {
     assertThat(info.clean()).isTrue();
     assertThat(info.bytes()).isGreaterThan(10 << 20);
     var contents = info.contents();
-    assertThat(contents.major()).isEqualTo(Sandbox.EMBEDDED);
+    assertThat(contents.major()).isEqualTo(Sandbox.EIGHTEEN);
     assertThat(contents.superuser()).isEqualTo("postgres");
     assertThat(contents.databases())
         .contains(
@@ -186,7 +186,7 @@ class LocalCloneServiceTest {
 
   @Test
   void aWalsenderCountsAsUse() throws Exception {
-    var id = fixture.started(fixture.snapshot(new Source.Empty(Sandbox.SYSTEM, List.of())));
+    var id = fixture.started(fixture.snapshot(new Source.Empty(Sandbox.FIFTEEN, List.of())));
     var received = fixture.sandbox.folder("received");
     var receiver =
         Command.of(
@@ -195,7 +195,7 @@ class LocalCloneServiceTest {
                     .user()
                     .wrap(
                         List.of(
-                            "/usr/lib/postgresql/15/bin/pg_receivewal",
+                            fixture.sandbox.client("pg_receivewal").toString(),
                             "--host=" + fixture.socket(id).getParent(),
                             "--username=postgres",
                             "--directory=" + received)))
@@ -253,7 +253,7 @@ class LocalCloneServiceTest {
             () ->
                 fixture.snapshot(
                     new Source.Empty(
-                        Sandbox.SYSTEM,
+                        Sandbox.FIFTEEN,
                         List.of(new Source.Script("postgres", "SELECT no_such_function()")))))
         .isInstanceOf(CloneException.class)
         .hasMessageContaining("no_such_function");

@@ -1,5 +1,6 @@
 package io.vela.agent;
 
+import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.Sandbox;
 import io.vela.agent.storage.Pool;
 import io.vela.agent.storage.PoolOpener;
@@ -17,7 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** The service over a pool that copies, in a sandbox. */
+/** The service over a pool in a sandbox, which copies unless told otherwise. */
 final class ServiceFixture {
   static final InstanceSettings SETTINGS =
       new InstanceSettings(Durability.RELAXED, Sandbox.TIMEOUT);
@@ -28,14 +29,19 @@ final class ServiceFixture {
   LocalCloneService service;
 
   ServiceFixture() throws Exception {
-    sandbox = new Sandbox();
+    this("copy", new Sandbox(), "1MB");
+  }
+
+  /** The service over a pool of that driver in that sandbox. */
+  ServiceFixture(String driver, Sandbox sandbox, String reserve) throws Exception {
+    this.sandbox = sandbox;
     run = sandbox.root().resolve("r");
     var config =
         new PoolConfig(
-            "copy",
+            driver,
             Optional.of(sandbox.root().resolve("pool")),
             ByteSize.parse("1GB"),
-            ByteSize.parse("1MB"));
+            ByteSize.parse(reserve));
     pool =
         new PoolOpener(StorageDrivers.all(), sandbox.user(), line -> {})
             .open(config, sandbox.root());
@@ -44,12 +50,13 @@ final class ServiceFixture {
 
   /** Another service on the same pool, as after a crash. */
   LocalCloneService open() throws CloneException, InterruptedException {
+    return open(sandbox.binaries());
+  }
+
+  /** Another service on the same pool with other binaries. */
+  LocalCloneService open(PostgresBinaries binaries) throws CloneException, InterruptedException {
     return LocalCloneService.open(
-        pool,
-        sandbox.binaries(),
-        sandbox.user(),
-        run,
-        new PostgresConfig(List.of(), 18, Sandbox.BUFFERS));
+        pool, binaries, sandbox.user(), run, new PostgresConfig(List.of(), 18, Sandbox.BUFFERS));
   }
 
   void close() throws Exception {

@@ -1,21 +1,26 @@
 package io.vela.cli.client;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.vela.cli.CliException;
 import io.vela.config.value.Secret;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.HttpURLConnection;
+import java.net.Proxy;
+import java.net.SocketTimeoutException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
-import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Calls the REST API. What the server refuses becomes a {@link CliException} with its detail and
  * hint.
+ *
+ * <p>By {@link HttpURLConnection}, because {@link java.net.http.HttpClient} makes threads and a TLS
+ * context even for http, which takes longer than the whole of most verbs.
  */
 public final class VelaClient {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -24,11 +29,6 @@ public final class VelaClient {
 
   private final URI server;
   private final Secret token;
-  private final HttpClient client =
-      HttpClient.newBuilder()
-          .version(HttpClient.Version.HTTP_1_1)
-          .connectTimeout(CONNECT_TIMEOUT)
-          .build();
 
   /**
    * @param server without a final slash
@@ -58,47 +58,67 @@ public final class VelaClient {
     return send("DELETE", path, null);
   }
 
-  private JsonObject send(
-      String method, String path, @org.jspecify.annotations.Nullable JsonObject body)
+  private JsonObject send(String method, String path, @Nullable JsonObject body)
       throws CliException {
-    var request =
-        HttpRequest.newBuilder(URI.create(server + path))
-            .timeout(TIMEOUT)
-            .header("Authorization", "Bearer " + token.reveal())
-            .method(
-                method,
-                body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body.encode()));
-    if (body != null) {
-      request.header("Content-Type", "application/json");
-    }
-    return read(exchange(request.build()));
-  }
-
-  private HttpResponse<String> exchange(HttpRequest request) throws CliException {
     try {
-      return client.send(request, BodyHandlers.ofString());
-    } catch (java.net.http.HttpTimeoutException e) {
+      var connection = open(method, path);
+      if (body != null) {
+        connection.setRequestProperty("Content-Type", "application/json");
+      }
+      if (method.equals("POST")) {
+        // With its length told beforehand it is never sent a second time by itself.
+        var bytes = body == null ? new byte[0] : body.encode().getBytes(UTF_8);
+        connection.setDoOutput(true);
+        connection.setFixedLengthStreamingMode(bytes.length);
+        try (var out = connection.getOutputStream()) {
+          out.write(bytes);
+        }
+      }
+      return read(connection.getResponseCode(), text(connection));
+    } catch (SocketTimeoutException e) {
       throw new CliException("Vela at " + server + " did not answer in time", "", e);
     } catch (IOException e) {
       throw new CliException(
           "no Vela answers at " + server, "Is it running? Start it with \"vela up\".", e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new CliException("interrupted", "", e);
     }
   }
 
-  private JsonObject read(HttpResponse<String> response) throws CliException {
+  private HttpURLConnection open(String method, String path) throws IOException {
+    var connection =
+        (HttpURLConnection) URI.create(server + path).toURL().openConnection(Proxy.NO_PROXY);
+    connection.setRequestMethod(method);
+    connection.setConnectTimeout((int) CONNECT_TIMEOUT.toMillis());
+    connection.setReadTimeout((int) TIMEOUT.toMillis());
+    connection.setInstanceFollowRedirects(false);
+    connection.setRequestProperty("Authorization", "Bearer " + token.reveal());
+    return connection;
+  }
+
+  private static String text(HttpURLConnection connection) throws IOException {
+    try (var in = body(connection)) {
+      return new String(in.readAllBytes(), UTF_8);
+    }
+  }
+
+  private static InputStream body(HttpURLConnection connection) throws IOException {
+    if (connection.getResponseCode() < HttpURLConnection.HTTP_BAD_REQUEST) {
+      return connection.getInputStream();
+    }
+    var error = connection.getErrorStream();
+    return error == null ? InputStream.nullInputStream() : error;
+  }
+
+  private JsonObject read(int status, String text) throws CliException {
     JsonObject json;
     try {
-      json = response.body().isEmpty() ? new JsonObject() : new JsonObject(response.body());
+      json = text.isEmpty() ? new JsonObject() : new JsonObject(text);
     } catch (DecodeException e) {
       throw new CliException("what answers at " + server + " is not Vela", "", e);
     }
-    if (response.statusCode() < 300) {
+    if (status < 300) {
       return json;
     }
-    throw refused(json, response.statusCode());
+    throw refused(json, status);
   }
 
   /** The refusal that a problem document (RFC 9457) tells. */

@@ -62,8 +62,8 @@ record CatalogDatabase(PgConnectOptions client, DataSource jdbc) {
         : Optional.empty();
   }
 
-  /** A Vert.x for its client: one event loop, Unix sockets, no cache of files. */
-  Vertx vertx() {
+  /** A Vert.x for the client: one event loop, Unix sockets, no cache of files. */
+  static Vertx vertx() {
     return Vertx.vertx(
         new VertxOptions()
             .setPreferNativeTransport(true)

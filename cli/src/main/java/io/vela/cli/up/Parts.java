@@ -5,7 +5,10 @@ import java.util.Deque;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What has been started: ended in the reverse order, each even when another fails to end. */
+/**
+ * What has been started: ended in the reverse order, each even when another fails to end. Any
+ * thread may add to it.
+ */
 final class Parts implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Parts.class);
 
@@ -13,12 +16,12 @@ final class Parts implements AutoCloseable {
 
   private record Part(String name, AutoCloseable end) {}
 
-  void add(String name, AutoCloseable end) {
+  synchronized void add(String name, AutoCloseable end) {
     started.push(new Part(name, end));
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     while (!started.isEmpty()) {
       var part = started.pop();
       try {

@@ -22,6 +22,7 @@ import io.vela.router.LocalRouter;
 import io.vela.router.RouteException;
 import io.vela.router.Router;
 import io.vela.router.branch.Scheduler;
+import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.PgCatalog;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,6 +31,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -88,27 +90,31 @@ final class Up {
     parts.add("lock", DataLock.take(config.data()));
     log.info("starting data={} pid={}", config.data(), ProcessHandle.current().pid());
     var user = ServiceUser.resolve(say);
-    var pool = new PoolOpener(StorageDrivers.all(), user, say).open(config.pool(), config.data());
+    // Before all that makes a path: what is below a closed folder has another one from here on.
     var data = new ReachablePath(user, say).reachable(config.data());
     var binaries = new PostgresBinaries(config.postgres().searchPath(), data.resolve("postgres"));
+    var run = passage(data.resolve("run"));
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     parts.add("threads", threads::shutdownNow);
-    var database = catalog(parts, data, binaries, user);
-    var agent =
-        LocalCloneService.open(pool, binaries, user, data.resolve("run"), config.postgres());
-    parts.add("agent", agent);
+    var metrics = new MetricsPage();
+    LocalCloneService agent;
+    Catalog catalog;
+    try (var beside = new Beside()) {
+      var opening = beside.begin(() -> catalog(parts, data, run, binaries, user, threads));
+      var pool = new PoolOpener(StorageDrivers.all(), user, say).open(config.pool(), data);
+      agent = LocalCloneService.open(pool, binaries, user, run, config.postgres());
+      parts.add("agent", agent);
+      catalog = Beside.result(opening);
+    }
     var timer =
         Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("vela-timer").factory());
     parts.add("timer", timer::shutdownNow);
-    var vertx = database.vertx();
-    parts.add("vertx", () -> vertx.close().toCompletionStage().toCompletableFuture().join());
-    var metrics = new MetricsPage();
     var router =
         new LocalRouter(
             config,
             agent,
-            PgCatalog.open(vertx, database.client(), database.jdbc(), threads),
+            catalog,
             Scheduler.of(timer, Clock.systemUTC()),
             metrics.meters(),
             threads);
@@ -137,22 +143,40 @@ final class Up {
     terminal.out().flush();
   }
 
-  private CatalogDatabase catalog(
-      Parts parts, Path data, PostgresBinaries binaries, ServiceUser user)
+  private Catalog catalog(
+      Parts parts,
+      Path data,
+      Path run,
+      PostgresBinaries binaries,
+      ServiceUser user,
+      ExecutorService threads)
+      throws CloneException, RouteException, IOException, InterruptedException {
+    try (var beside = new Beside()) {
+      var opening =
+          beside.begin(
+              () -> {
+                var vertx = CatalogDatabase.vertx();
+                parts.add(
+                    "vertx", () -> vertx.close().toCompletionStage().toCompletableFuture().join());
+                return vertx;
+              });
+      var database = database(parts, data, run, binaries, user);
+      var vertx = Beside.result(opening);
+      return PgCatalog.open(vertx, database.client(), database.jdbc(), threads);
+    }
+  }
+
+  private CatalogDatabase database(
+      Parts parts, Path data, Path run, PostgresBinaries binaries, ServiceUser user)
       throws CloneException, IOException, InterruptedException {
     if (config.catalogUrl().isPresent()) {
       return CatalogDatabase.at(config.catalogUrl().get());
     }
     var folder = passage(data.resolve("catalog"));
-    passage(data.resolve("run"));
     var major = CatalogDatabase.major(folder).orElse(config.postgres().version());
     var cluster =
         LocalCluster.open(
-            folder,
-            data.resolve("run").resolve("catalog"),
-            binaries.installation(major),
-            user,
-            CATALOG_START);
+            folder, run.resolve("catalog"), binaries.installation(major), user, CATALOG_START);
     parts.add("catalogue", () -> cluster.stop(config.limits().stopTimeout()));
     return CatalogDatabase.of(cluster);
   }

@@ -23,4 +23,14 @@ public sealed interface AuthMethod permits ScramSha256Auth, Md5Auth, BearerToken
    * @throws ProtocolViolation when it is not what the method expects
    */
   AuthStep answer(ByteBuf payload) throws ProtocolViolation;
+
+  /**
+   * What a client is told, in Postgres's words (auth.c, auth-sasl.c), that sent another message
+   * than a password.
+   *
+   * @param type the message's type
+   */
+  default ProtocolViolation unexpected(byte type) {
+    return ProtocolViolation.of("expected password response, got message type " + type);
+  }
 }

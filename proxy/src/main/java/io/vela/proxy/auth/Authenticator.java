@@ -60,7 +60,7 @@ public final class Authenticator {
   }
 
   private boolean passwordHolds(Role role) {
-    return role.validUntil().map(until -> until.isAfter(clock.instant())).orElse(true);
+    return role.validUntil().map(until -> !until.isBefore(clock.instant())).orElse(true);
   }
 
   private String nonce() {

@@ -74,6 +74,11 @@ public final class ScramSha256Auth implements AuthMethod {
     };
   }
 
+  @Override
+  public ProtocolViolation unexpected(byte type) {
+    return ProtocolViolation.of("expected SASL response, got message type " + type);
+  }
+
   private AuthStep initial(SaslInitialResponse response) throws ProtocolViolation {
     if (!response.mechanism().equals(MECHANISM)) {
       throw ProtocolViolation.of("client selected an invalid SASL authentication mechanism");

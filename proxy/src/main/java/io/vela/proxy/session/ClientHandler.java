@@ -3,6 +3,7 @@ package io.vela.proxy.session;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.util.ReferenceCountUtil;
 import io.vela.proxy.wire.Malformed;
 import io.vela.proxy.wire.StartupPacket;
@@ -10,37 +11,45 @@ import io.vela.proxy.wire.TypedMessage;
 
 /** Translates a client channel's callbacks into the session's events, until the relay begins. */
 final class ClientHandler extends ChannelInboundHandlerAdapter {
-  private final SessionMachine session;
+  private final Admission admission;
 
-  ClientHandler(SessionMachine session) {
-    this.session = session;
+  ClientHandler(Admission admission) {
+    this.admission = admission;
   }
 
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
     switch (message) {
-      case Malformed malformed -> session.clientMalformed(malformed.error());
-      case StartupPacket packet -> session.startupPacket(packet);
+      case Malformed malformed -> admission.malformed(malformed.error());
+      case StartupPacket packet -> admission.startupPacket(packet);
       case TypedMessage typed -> {
         try {
-          session.clientMessage(typed);
+          admission.message(typed);
         } finally {
           typed.release();
         }
       }
-      case ByteBuf bytes -> session.clientAhead(bytes);
+      case ByteBuf bytes -> admission.ahead(bytes);
       default -> ReferenceCountUtil.release(message);
     }
   }
 
   @Override
+  public void userEventTriggered(ChannelHandlerContext context, Object event) {
+    if (event == ChannelInputShutdownEvent.INSTANCE) {
+      admission.inputEnded();
+    }
+    context.fireUserEventTriggered(event);
+  }
+
+  @Override
   public void channelInactive(ChannelHandlerContext context) {
-    session.clientClosed();
+    admission.closed();
     context.fireChannelInactive();
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    session.failed(cause);
+    admission.failed(cause);
   }
 }

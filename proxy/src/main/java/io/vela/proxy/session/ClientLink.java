@@ -5,6 +5,9 @@ import io.netty.buffer.CompositeByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.DuplexChannel;
 import io.vela.proxy.auth.AuthStep;
 import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.ErrorMessage;
@@ -26,17 +29,14 @@ final class ClientLink {
   private final long maxHeldBytes;
   private final StartupPacketDecoder startupDecoder = new StartupPacketDecoder();
   private final MessageDecoder passwordDecoder = new MessageDecoder(MAX_PASSWORD_BYTES);
-  private final ClientHandler handler;
   private ByteBuf held = Unpooled.EMPTY_BUFFER;
   private boolean readingPasswords;
 
   /**
-   * @param handler translates what is read
    * @param maxHeldBytes from where on no more is read; one read more may be held
    */
-  ClientLink(Channel channel, ClientHandler handler, long maxHeldBytes) {
+  ClientLink(Channel channel, long maxHeldBytes) {
     this.channel = channel;
-    this.handler = handler;
     this.maxHeldBytes = maxHeldBytes;
   }
 
@@ -44,8 +44,14 @@ final class ClientLink {
     return channel;
   }
 
-  /** Begins to read, startup packets first. */
-  void open() {
+  /**
+   * Begins to read, startup packets first. A client may end its own side early and still be
+   * answered.
+   *
+   * @param handler translates what is read
+   */
+  void open(ClientHandler handler) {
+    channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
     channel.pipeline().addLast(startupDecoder, handler);
   }
 
@@ -77,12 +83,16 @@ final class ClientLink {
 
   /** The relay has become the last handler: hands over to it, with what was held. */
   void relayBegan() {
-    channel.pipeline().remove(handler);
+    channel.pipeline().remove(ClientHandler.class);
     var ahead = takeHeld();
     if (ahead.isReadable()) {
       channel.pipeline().fireChannelRead(ahead).fireChannelReadComplete();
     } else {
       ahead.release();
+    }
+    if (channel instanceof DuplexChannel duplex && duplex.isInputShutdown()) {
+      // The relay was not there to be told.
+      channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
     }
   }
 
@@ -96,6 +106,11 @@ final class ClientLink {
     if (held.readableBytes() > maxHeldBytes) {
       channel.config().setAutoRead(false);
     }
+  }
+
+  /** Whether the client has sent anything before it was its turn. */
+  boolean isHolding() {
+    return held.isReadable();
   }
 
   private ByteBuf takeHeld() {

@@ -20,6 +20,6 @@ public final class SessionInitializer extends ChannelInitializer<Channel> {
 
   @Override
   protected void initChannel(Channel channel) {
-    new SessionMachine(services, defaultBranch, channel).opened();
+    new Admission(new Session(services, channel), defaultBranch).begin();
   }
 }

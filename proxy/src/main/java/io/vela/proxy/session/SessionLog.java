@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
  * refused. Connections that come and go without asking for anything are told at debug level only.
  */
 final class SessionLog {
-  private static final Logger log = LoggerFactory.getLogger(SessionMachine.class);
+  private static final Logger log = LoggerFactory.getLogger(Session.class);
 
   private final long id;
   private final String client;

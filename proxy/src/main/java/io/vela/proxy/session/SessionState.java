@@ -2,9 +2,8 @@ package io.vela.proxy.session;
 
 import io.vela.agent.Role;
 import io.vela.proxy.auth.AuthMethod;
-import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.ProtocolViolation;
-import io.vela.proxy.wire.SqlState;
+import io.vela.proxy.wire.StartupPacket;
 import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
 import java.util.Optional;
@@ -67,7 +66,7 @@ sealed interface SessionState {
      */
     AwaitingStartup refuseTls() throws ProtocolViolation {
       if (tlsRefused) {
-        throw again("SSLRequest");
+        throw again(StartupPacket.SSL_REQUEST_CODE);
       }
       return new AwaitingStartup(true, gssRefused);
     }
@@ -79,7 +78,7 @@ sealed interface SessionState {
      */
     AwaitingStartup refuseGss() throws ProtocolViolation {
       if (gssRefused) {
-        throw again("GSSENCRequest");
+        throw again(StartupPacket.GSSENC_REQUEST_CODE);
       }
       return new AwaitingStartup(tlsRefused, true);
     }
@@ -88,9 +87,9 @@ sealed interface SessionState {
       return new Locating(request);
     }
 
-    private static ProtocolViolation again(String packet) {
-      return new ProtocolViolation(
-          ErrorMessage.fatal(SqlState.PROTOCOL_VIOLATION, "a second " + packet + " was sent"));
+    /** As in Postgres, where it then counts as a startup message of a strange version. */
+    private static ProtocolViolation again(int code) {
+      return ProtocolViolation.unsupportedVersion(code);
     }
   }
 

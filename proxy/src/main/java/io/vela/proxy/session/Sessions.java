@@ -8,18 +8,18 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** All sessions of this process. Safe for use from any thread. */
 public final class Sessions {
-  private final Set<SessionMachine> live = ConcurrentHashMap.newKeySet();
+  private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
 
   long nextId() {
     return lastId.incrementAndGet();
   }
 
-  void add(SessionMachine session) {
+  void add(Session session) {
     live.add(session);
   }
 
-  void remove(SessionMachine session) {
+  void remove(Session session) {
     live.remove(session);
     if (live.isEmpty()) {
       synchronized (live) {
@@ -50,16 +50,16 @@ public final class Sessions {
   }
 
   long countBackends() {
-    return live.stream().filter(SessionMachine::hasBackend).count();
+    return live.stream().filter(Session::hasBackend).count();
   }
 
   /** Ends all of them, telling their clients that Vela stops. Returns at once. */
   public void terminateAll() {
-    live.forEach(SessionMachine::terminate);
+    live.forEach(Session::terminate);
   }
 
   /** Cuts all of them off. Returns at once. */
   public void cutAll() {
-    live.forEach(SessionMachine::cut);
+    live.forEach(Session::cut);
   }
 }

@@ -22,6 +22,20 @@ public final class ProtocolViolation extends Exception {
     return new ProtocolViolation(ErrorMessage.fatal(SqlState.PROTOCOL_VIOLATION, message));
   }
 
+  /**
+   * A startup packet of a protocol that is not served: 0A000, in Postgres's words
+   * (ProcessStartupPacket in backend_startup.c).
+   *
+   * @param version the major version in its upper half, the minor version in its lower
+   */
+  public static ProtocolViolation unsupportedVersion(int version) {
+    return new ProtocolViolation(
+        ErrorMessage.fatal(
+            SqlState.FEATURE_NOT_SUPPORTED,
+            "unsupported frontend protocol %d.%d: server supports 3.0 to 3.2"
+                .formatted(version >>> 16, version & 0xffff)));
+  }
+
   /** What a client that did this is told. */
   public ErrorMessage error() {
     return error;

@@ -104,11 +104,7 @@ public final class StartupPacketDecoder extends ByteToMessageDecoder {
   private static StartupMessage parseStartupMessage(int version, ByteBuf body)
       throws ProtocolViolation {
     if (version >>> 16 != 3) {
-      throw new ProtocolViolation(
-          ErrorMessage.fatal(
-              SqlState.FEATURE_NOT_SUPPORTED,
-              "unsupported frontend protocol %d.%d: server supports 3.0 to 3.2"
-                  .formatted(version >>> 16, version & 0xffff)));
+      throw ProtocolViolation.unsupportedVersion(version);
     }
     var reader = new PayloadReader("startup packet", body);
     var parameters = new LinkedHashMap<String, String>();

@@ -66,8 +66,16 @@ class ScramSha256AuthTest {
     return Unpooled.copiedBuffer(message, StandardCharsets.UTF_8);
   }
 
+  private static AuthStep answer(ScramSha256Auth auth, ByteBuf payload) throws ProtocolViolation {
+    try {
+      return auth.answer(payload);
+    } finally {
+      payload.release();
+    }
+  }
+
   private static String first(ScramSha256Auth auth, String message) throws ProtocolViolation {
-    return ((AuthStep.ContinueSasl) auth.answer(initial("SCRAM-SHA-256", message))).data();
+    return ((AuthStep.ContinueSasl) answer(auth, initial("SCRAM-SHA-256", message))).data();
   }
 
   private static void assertViolation(
@@ -90,7 +98,7 @@ class ScramSha256AuthTest {
     assertThat(first(auth, CLIENT_FIRST))
         .isEqualTo("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=" + SALT + ",i=4096");
     assertThat(
-            auth.answer(
+            answer(auth, 
                 response(
                     "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
                         + "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")))
@@ -127,7 +135,7 @@ class ScramSha256AuthTest {
             .password(typed.toCharArray())
             .build();
     client.serverFirstMessage(first(auth, client.clientFirstMessage().toString()));
-    var step = auth.answer(response(client.clientFinalMessage().toString()));
+    var step = answer(auth, response(client.clientFinalMessage().toString()));
     if (step instanceof AuthStep.Matched matched) {
       client.serverFinalMessage(matched.saslFinal().orElseThrow());
     }
@@ -150,7 +158,7 @@ class ScramSha256AuthTest {
   @Test
   void anotherMechanismIsRefused() {
     assertViolation(
-        () -> auth("pencil").answer(initial("SCRAM-SHA-256-PLUS", CLIENT_FIRST)),
+        () -> answer(auth("pencil"), initial("SCRAM-SHA-256-PLUS", CLIENT_FIRST)),
         SqlState.PROTOCOL_VIOLATION,
         "invalid SASL authentication mechanism");
   }
@@ -191,7 +199,7 @@ class ScramSha256AuthTest {
   private static void assertLast(String message, String told) throws Exception {
     var auth = auth("pencil");
     first(auth, CLIENT_FIRST);
-    assertViolation(() -> auth.answer(response(message)), SqlState.PROTOCOL_VIOLATION, told);
+    assertViolation(() -> answer(auth, response(message)), SqlState.PROTOCOL_VIOLATION, told);
   }
 
   @Test

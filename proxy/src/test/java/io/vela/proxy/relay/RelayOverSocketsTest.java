@@ -3,15 +3,13 @@ package io.vela.proxy.relay;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.netty.channel.epoll.Epoll;
+import io.vela.proxy.RealPostgres;
 import io.vela.proxy.relay.RelayServer.Session;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.SqlState;
 import java.io.OutputStream;
 import java.io.Reader;
 import java.io.StringReader;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -24,27 +22,20 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIf;
 import org.postgresql.PGConnection;
 
-/** The relay between real clients and a real Postgres; skipped where there is none. */
+/** The relay between real clients and a real Postgres. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Timeout(120)
-@EnabledIf("postgresIsHere")
 class RelayOverSocketsTest {
   private static final long ONE_READ = 64L * 1024;
 
-  private PostgresServer postgres;
+  private RealPostgres postgres;
   private RelayServer relay;
-
-  static boolean postgresIsHere() {
-    return Epoll.isAvailable()
-        && Files.isExecutable(Path.of("/usr/lib/postgresql/15/bin/postgres"));
-  }
 
   @BeforeAll
   void startPostgres() throws Exception {
-    postgres = new PostgresServer();
+    postgres = RealPostgres.start();
   }
 
   @BeforeEach
@@ -58,8 +49,8 @@ class RelayOverSocketsTest {
   }
 
   @AfterAll
-  void stopPostgres() throws Exception {
-    postgres.stop();
+  void stopPostgres() {
+    postgres.close();
   }
 
   @Test

@@ -4,6 +4,7 @@ import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure;
 import io.vela.agent.InstanceExit;
 import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
@@ -17,18 +18,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The slow parts of a machine's moves, each on a virtual thread of its own; each ends by telling
- * the machine how it went, whatever happens.
+ * The slow parts of a branch's moves, each on a virtual thread of its own; each ends by telling
+ * {@link BranchProgress} how it went, whatever happens.
  */
 final class BranchSteps {
   private static final Logger log = LoggerFactory.getLogger(BranchSteps.class);
   private static final Duration BETWEEN_STOPS = Duration.ofSeconds(15);
 
-  private final BranchMachine machine;
+  private final BranchName name;
+  private final BranchProgress progress;
   private final BranchContext context;
 
-  BranchSteps(BranchMachine machine, BranchContext context) {
-    this.machine = machine;
+  BranchSteps(BranchName name, BranchProgress progress, BranchContext context) {
+    this.name = name;
+    this.progress = progress;
     this.context = context;
   }
 
@@ -41,18 +44,18 @@ final class BranchSteps {
       BranchRow row;
       context.starts().acquire();
       try {
-        row = context.work().create(machine.name(), from, settings);
+        row = context.work().create(name, from, settings);
       } finally {
         context.starts().release();
       }
-      machine.created(row);
+      progress.created(row);
     } catch (RouteException e) {
-      machine.createFailed(e.failure());
+      progress.createFailed(e.failure());
     } catch (InterruptedException e) {
-      machine.createFailed(new RouteFailure.ShuttingDown());
+      progress.createFailed(new RouteFailure.ShuttingDown());
     } catch (RuntimeException e) {
-      log.error("branch not created branch={}", machine.name(), e);
-      machine.createFailed(failed("created", unexpected(e)));
+      log.error("branch not created branch={}", name, e);
+      progress.createFailed(failed("created", unexpected(e)));
     }
   }
 
@@ -64,27 +67,31 @@ final class BranchSteps {
     try {
       context.starts().acquire();
       try {
-        machine.started(context.work().start(row));
+        progress.started(context.work().start(row));
       } finally {
         context.starts().release();
       }
     } catch (CloneException e) {
-      machine.startFailed(failed("started", e.failure()));
+      progress.startFailed(failed("started", e.failure()));
     } catch (InterruptedException e) {
-      machine.startFailed(new RouteFailure.ShuttingDown());
+      progress.startFailed(new RouteFailure.ShuttingDown());
     } catch (RuntimeException e) {
       log.error("branch not started branch={} clone={}", row.name(), row.cloneId(), e);
-      machine.startFailed(failed("started", unexpected(e)));
+      progress.startFailed(failed("started", unexpected(e)));
     }
   }
 
-  /** Tells the machine when the instance that now runs has ended. */
+  /**
+   * Tells when the instance that now runs has ended.
+   *
+   * @param generation told with it
+   */
   void watch(BranchRow row, long generation) {
     var _ =
         context
             .work()
             .exit(row)
-            .thenAcceptAsync(exit -> machine.exited(generation, exit), context.threads());
+            .thenAcceptAsync(exit -> progress.exited(generation, exit), context.threads());
   }
 
   /**
@@ -105,21 +112,21 @@ final class BranchSteps {
           context.work().stop(row);
           break;
         } catch (CloneException e) {
-          machine.stopLate(e.failure());
+          progress.stopLate(e.failure());
           if (!(e.failure() instanceof CloneFailure.StopTimedOut) && await(exit, BETWEEN_STOPS)) {
             break;
           }
         } catch (RuntimeException e) {
           log.error("branch not stopped branch={} clone={}", row.name(), row.cloneId(), e);
-          machine.stopLate(unexpected(e));
+          progress.stopLate(unexpected(e));
           if (await(exit, BETWEEN_STOPS)) {
             break;
           }
         }
       }
-      machine.stopped();
+      progress.stopped();
     } catch (InterruptedException e) {
-      machine.stopLate(new CloneFailure.StorageFailed("stopping was interrupted", ""));
+      progress.stopLate(new CloneFailure.StorageFailed("stopping was interrupted", ""));
     }
   }
 
@@ -137,7 +144,7 @@ final class BranchSteps {
 
   private RouteFailure failed(String what, CloneFailure cause) {
     return new RouteFailure.AgentFailed(
-        "branch \"%s\" could not be %s".formatted(machine.name(), what), cause);
+        "branch \"%s\" could not be %s".formatted(name, what), cause);
   }
 
   private static CloneFailure unexpected(RuntimeException e) {

@@ -105,12 +105,12 @@ public final class Branches {
   /** Puts a branch to sleep and waits until it is. */
   public void suspend(BranchName name, boolean force) throws RouteException, InterruptedException {
     var told = new RouteFailure.SuspendedByHand(name);
-    existing(name).suspend(force, told, Reason.REQUESTED);
+    existing(name).byHand().suspend(force, told, Reason.REQUESTED);
   }
 
   /** Deletes a branch and waits until it is gone. */
   public void delete(BranchName name, boolean force) throws RouteException, InterruptedException {
-    existing(name).delete(force);
+    existing(name).byHand().delete(force);
   }
 
   /**
@@ -129,7 +129,7 @@ public final class Branches {
           .execute(
               () -> {
                 try {
-                  machine.shutDown();
+                  machine.byHand().shutDown();
                   done.countDown();
                 } catch (RouteException e) {
                   // The machine has logged it; the latch stays up and close() reports the sum.

@@ -80,6 +80,7 @@ public interface Catalog extends AutoCloseable {
   /** Whether the catalogue could be reached when last tried. */
   boolean isUp();
 
+  /** Waits, for a bounded time, until what was recorded before is written; then lets go of it. */
   @Override
   void close();
 }

@@ -14,7 +14,10 @@ import io.vertx.sqlclient.RowSet;
 import io.vertx.sqlclient.SqlConnection;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -32,6 +35,7 @@ final class CatalogPool implements AutoCloseable {
   private final Vertx vertx;
   private final Pool pool;
   private final long probe;
+  private final Set<Future<?>> underway = ConcurrentHashMap.newKeySet();
   private volatile boolean up;
 
   CatalogPool(Vertx vertx, PgConnectOptions options) {
@@ -90,7 +94,9 @@ final class CatalogPool implements AutoCloseable {
 
   /** Sends a statement without waiting for its end. */
   Future<RowSet<Row>> send(String sql, @Nullable Object... values) {
-    return pool.preparedQuery(sql).execute(Tuple.wrap(values));
+    var sent = pool.preparedQuery(sql).execute(Tuple.wrap(values));
+    underway.add(sent);
+    return sent.onComplete(_ -> underway.remove(sent));
   }
 
   <T> T transaction(Function<SqlConnection, Future<T>> work) throws RouteException {
@@ -136,13 +142,32 @@ final class CatalogPool implements AutoCloseable {
     }
   }
 
+  private void drain() {
+    var left = List.copyOf(underway);
+    try {
+      Future.join(left)
+          .toCompletionStage()
+          .toCompletableFuture()
+          .get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      // Who sent it was told, and says so.
+      log.debug("a statement failed while closing", e);
+    } catch (TimeoutException e) {
+      log.warn("catalogue closed over unfinished statements count={}", underway.size());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   private static RouteException unavailable(String detail, Throwable cause) {
     return new RouteException(new RouteFailure.CatalogUnavailable(detail), cause);
   }
 
+  /** Waits for what was sent, then closes; both for a bounded time. */
   @Override
   public void close() {
     vertx.cancelTimer(probe);
+    drain();
     try {
       pool.close()
           .toCompletionStage()

@@ -13,6 +13,7 @@ import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
 import io.vela.router.RouterFixture;
+import io.vela.router.catalog.BranchRow;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -219,14 +220,44 @@ class BranchLifeTest {
   }
 
   @Test
-  void aDeleteThatFailsCanBeAskedForAgain() throws Exception {
+  void aDeleteCutOffIsToldAndFinishedByTheNext() throws Exception {
     vela.lease("pr-1").close();
-    vela.agent.fail("destroyClone", new CloneFailure.StorageFailed("busy", ""));
+    var target = vela.target("app", "app@pr-1");
+    vela.agent.fail("destroyClone", new CloneFailure.StorageFailed("the volume is busy", ""));
     assertThatThrownBy(() -> vela.router.delete(PR, false)).isInstanceOf(RouteException.class);
+
     assertThat(vela.state("pr-1")).isEqualTo("failed");
+    assertThat(vela.router.why(PR).summary())
+        .contains("deletion was begun and is not finished")
+        .contains("the volume is busy")
+        .contains("Delete it again");
+    assertThat(vela.catalog.branches.values())
+        .singleElement()
+        .extracting(BranchRow::phase)
+        .isEqualTo(BranchRow.Phase.DELETING);
+    assertThat(failure(vela.router.lease(target, vela.label("psql"))))
+        .isEqualTo(new RouteFailure.BranchDeleted(PR));
+
     vela.agent.heal("destroyClone");
     vela.router.delete(PR, false);
+
     assertThat(vela.agent.clones).isEmpty();
+    assertThat(vela.catalog.branches).isEmpty();
+    assertThat(vela.router.branches()).isEmpty();
+  }
+
+  @Test
+  void aDeleteCutOffAfterItsRowHadGoneIsFinishedToo() throws Exception {
+    vela.lease("pr-1").close();
+    vela.agent.fail("destroyClone", new CloneFailure.StorageFailed("the volume is busy", ""));
+    assertThatThrownBy(() -> vela.router.delete(PR, false)).isInstanceOf(RouteException.class);
+    vela.catalog.branches.clear();
+    vela.agent.heal("destroyClone");
+
+    vela.router.delete(PR, false);
+
+    assertThat(vela.agent.clones).isEmpty();
+    assertThat(vela.router.branches()).isEmpty();
   }
 
   @Test
@@ -272,6 +303,19 @@ class BranchLifeTest {
     assertThat(vela.agent.running).isEmpty();
     assertThat(failure(vela.router.lease(target, vela.label("late"))))
         .isEqualTo(new RouteFailure.ShuttingDown());
+  }
+
+  @Test
+  void closingRecordsEverySuspendBeforeItLetsGoOfTheCatalogue() throws Exception {
+    var names = new ArrayList<String>();
+    for (int i = 0; i < 50; i++) {
+      vela.lease("b" + i).close();
+      names.add("b" + i + ": shutdown, ok");
+    }
+
+    vela.router.close();
+
+    assertThat(vela.catalog.events("branch.suspended")).containsExactlyInAnyOrderElementsOf(names);
   }
 
   @Test

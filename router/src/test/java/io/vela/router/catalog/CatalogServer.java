@@ -1,94 +1,90 @@
 package io.vela.router.catalog;
 
+import io.vela.agent.CloneException;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.DataDirectory;
+import io.vela.agent.postgres.Installation;
+import io.vela.agent.postgres.LocalCluster;
+import io.vela.agent.postgres.PostgresBinaries;
 import io.vertx.pgclient.PgConnectOptions;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** A Postgres 15 of the system for one test class: Unix socket, and loopback for JDBC. */
+/**
+ * The embedded Postgres for one test class, by its Unix socket, as {@code vela up} runs its
+ * catalogue: nothing need be installed, and the tests may be root's or not.
+ */
 final class CatalogServer {
-  private static final String BIN = "/usr/lib/postgresql/15/bin/";
+  private static final int MAJOR = 18;
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
+
   private final Path folder;
-  private final int port;
+  private final ServiceUser user;
+  private final Installation installation;
+  private LocalCluster cluster;
 
-  CatalogServer() throws Exception {
-    folder = Files.createTempDirectory(Path.of("/tmp"), "vela-catalog");
-    try (var socket = new ServerSocket(0)) {
-      port = socket.getLocalPort();
+  CatalogServer() throws CloneException, IOException, InterruptedException {
+    this.user = ServiceUser.resolve(_ -> {});
+    var temporary = Path.of(System.getProperty("java.io.tmpdir"));
+    // Unpacking takes seconds: once a host, each version in a folder of its own.
+    var unpacked = Files.createDirectories(temporary.resolve("vela-test-postgres"));
+    this.installation = new PostgresBinaries(List.of(), unpacked).installation(MAJOR);
+    this.folder = Files.createTempDirectory(temporary, "vela-catalog");
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx--x--x"));
+    if (!user.canReach(folder)) {
+      throw new IOException("user " + user + " cannot reach " + folder + ": set java.io.tmpdir");
     }
-    if (run(List.of("id", "vela")) != 0) {
-      run(List.of("useradd", "--system", "vela"));
-    }
-    if (run(List.of("chown", "vela", folder.toString())) != 0) {
-      throw new IOException("no user vela");
-    }
-    demand(asVela("initdb", "-D", folder + "/data", "-U", "postgres", "-A", "trust", "--no-sync"));
-    start();
+    user.ownOne(Files.createDirectory(folder.resolve("cluster")));
+    this.cluster = open();
   }
 
-  void start() throws Exception {
-    var options = "-k %s -p %d -c listen_addresses=127.0.0.1 -c fsync=off".formatted(folder, port);
-    demand(
-        asVela(
-            "pg_ctl", "-D", folder + "/data", "-l", folder + "/log", "-w", "-o", options, "start"));
+  private LocalCluster open() throws CloneException, InterruptedException {
+    return LocalCluster.open(
+        folder.resolve("cluster"), folder.resolve("run"), installation, user, TIMEOUT);
   }
 
-  void stop() throws Exception {
-    demand(asVela("pg_ctl", "-D", folder + "/data", "-w", "-m", "immediate", "stop"));
+  void start() throws CloneException, InterruptedException {
+    cluster = open();
+  }
+
+  void stop() throws CloneException {
+    cluster.stop(TIMEOUT);
+  }
+
+  private Path socket() {
+    return Path.of(cluster.endpoint().socket());
   }
 
   PgConnectOptions options() {
+    var port = String.valueOf(socket().getFileName()).replace(".s.PGSQL.", "");
     return new PgConnectOptions()
-        .setHost(folder.toString())
-        .setPort(port)
-        .setUser("postgres")
-        .setDatabase("postgres");
+        .setHost(String.valueOf(socket().getParent()))
+        .setPort(Integer.parseInt(port))
+        .setUser(LocalCluster.SUPERUSER)
+        .setDatabase(LocalCluster.SUPERUSER);
   }
 
   PGSimpleDataSource dataSource() {
     var source = new PGSimpleDataSource();
-    source.setServerNames(new String[] {"127.0.0.1"});
-    source.setPortNumbers(new int[] {port});
-    source.setUser("postgres");
-    source.setDatabaseName("postgres");
+    source.setServerNames(new String[] {"localhost"});
+    source.setUser(LocalCluster.SUPERUSER);
+    source.setDatabaseName(LocalCluster.SUPERUSER);
+    source.setSocketFactory("org.newsclub.net.unix.AFUNIXSocketFactory$FactoryArg");
+    source.setSocketFactoryArg(socket().toString());
+    source.setSslMode("disable");
     return source;
   }
 
-  private static List<String> asVela(String program, String... arguments) {
-    var command =
-        new ArrayList<>(
-            List.of("setpriv", "--reuid=vela", "--regid=vela", "--init-groups", BIN + program));
-    command.addAll(List.of(arguments));
-    return command;
-  }
-
-  private void demand(List<String> command) throws Exception {
-    if (run(command) != 0) {
-      throw new IOException("failed: " + command);
+  void close() throws CloneException, IOException {
+    try {
+      cluster.stop(TIMEOUT);
+    } finally {
+      DataDirectory.delete(folder);
     }
-  }
-
-  private int run(List<String> command) throws IOException, InterruptedException {
-    var process =
-        new ProcessBuilder(command)
-            .directory(folder.toFile())
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
-            .start();
-    if (!process.waitFor(60, TimeUnit.SECONDS)) {
-      process.destroyForcibly();
-      throw new IOException("took too long: " + command);
-    }
-    return process.exitValue();
-  }
-
-  void close() throws Exception {
-    run(asVela("pg_ctl", "-D", folder + "/data", "-w", "-m", "immediate", "stop"));
-    run(List.of("rm", "-rf", folder.toString()));
   }
 }

@@ -184,6 +184,22 @@ class PgCatalogTest {
   }
 
   @Test
+  void whatWasRecordedBeforeItIsClosedIsWritten() throws Exception {
+    try (var other = another()) {
+      for (int i = 0; i < 200; i++) {
+        other.record(new Event("branch.suspended", "last-" + i, "shutdown, ok"));
+      }
+    }
+    try (var connection = server.dataSource().getConnection();
+        var query = connection.createStatement();
+        var rows =
+            query.executeQuery("select count(*) from event where kind = 'branch.suspended'")) {
+      assertThat(rows.next()).isTrue();
+      assertThat(rows.getInt(1)).isEqualTo(200);
+    }
+  }
+
+  @Test
   void whileItIsDownTokensInUseWorkAndItComesBackByItself() throws Exception {
     catalog.insertToken(token(Optional.empty()));
     var heard = new CopyOnWriteArrayList<Optional<CloneId>>();

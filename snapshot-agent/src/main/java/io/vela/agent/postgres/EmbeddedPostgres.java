@@ -2,6 +2,8 @@ package io.vela.agent.postgres;
 
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.exec.Command;
+import io.vela.agent.exec.Programs;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
@@ -9,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -26,6 +29,7 @@ import org.slf4j.LoggerFactory;
  */
 final class EmbeddedPostgres {
   private static final Logger log = LoggerFactory.getLogger(EmbeddedPostgres.class);
+  private static final Duration TIMEOUT = Duration.ofMinutes(5);
   private static final Pattern JAR = Pattern.compile("-((\\d+)\\.(\\d+)\\.(\\d+))\\.jar!/");
 
   private final Path folder;
@@ -92,11 +96,10 @@ final class EmbeddedPostgres {
     Files.createDirectories(folder);
     var unfinished = Files.createTempDirectory(folder, ".unpacking-");
     try {
-      try (var tar =
-          new TarArchiveInputStream(new XZCompressorInputStream(archive.url().openStream()))) {
-        for (var entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
-          write(entry, tar, unfinished);
-        }
+      if (Programs.find("tar").isPresent() && Programs.find("xz").isPresent()) {
+        withPrograms(archive, unfinished);
+      } else {
+        withJava(archive, unfinished);
       }
       Files.setPosixFilePermissions(unfinished, PosixFilePermissions.fromString("rwxr-xr-x"));
       Flush.fileSystemOf(unfinished);
@@ -111,6 +114,33 @@ final class EmbeddedPostgres {
         archive.version(),
         target,
         (System.nanoTime() - start) / 1_000_000);
+  }
+
+  /** The system's programs take a quarter of the time that Java takes. */
+  private static void withPrograms(Archive archive, Path root)
+      throws IOException, InterruptedException {
+    var packed = root.resolve("archive.txz");
+    try (var in = archive.url().openStream()) {
+      Files.copy(in, packed);
+    }
+    // Whatever the umask says (p): the user that runs Postgres must be able to read it. Owned by
+    // who
+    // unpacks it (o). tar itself refuses paths that lead out of the folder.
+    var result =
+        Command.of("tar", "-xJpof", packed.toString(), "-C", root.toString()).within(TIMEOUT).run();
+    if (!result.ok()) {
+      throw new IOException(result.problem());
+    }
+    Files.delete(packed);
+  }
+
+  private static void withJava(Archive archive, Path root) throws IOException {
+    try (var tar =
+        new TarArchiveInputStream(new XZCompressorInputStream(archive.url().openStream()))) {
+      for (var entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
+        write(entry, tar, root);
+      }
+    }
   }
 
   private static void write(TarArchiveEntry entry, InputStream content, Path root)

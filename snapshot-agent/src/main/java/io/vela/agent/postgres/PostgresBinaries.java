@@ -27,6 +27,7 @@ public final class PostgresBinaries {
   private static final int NEWER_CLIENTS = 10;
 
   private final List<Path> searchPath;
+  private final Path packages;
   private final EmbeddedPostgres embedded;
   private final Map<Integer, Installation> found = new ConcurrentHashMap<>();
 
@@ -36,7 +37,15 @@ public final class PostgresBinaries {
    *     able to reach it
    */
   public PostgresBinaries(List<Path> searchPath, Path unpacked) {
+    this(searchPath, Path.of("/usr"), unpacked);
+  }
+
+  /**
+   * @param packages below which Debian and the PGDG packages put Postgres
+   */
+  PostgresBinaries(List<Path> searchPath, Path packages, Path unpacked) {
     this.searchPath = List.copyOf(searchPath);
+    this.packages = packages;
     this.embedded = new EmbeddedPostgres(unpacked);
   }
 
@@ -100,8 +109,8 @@ public final class PostgresBinaries {
       folders.add(folder.resolve(String.valueOf(major)).resolve("bin"));
       folders.add(folder.resolve("bin"));
     }
-    folders.add(Path.of("/usr/lib/postgresql", String.valueOf(major), "bin"));
-    folders.add(Path.of("/usr/pgsql-" + major, "bin"));
+    folders.add(packages.resolve("lib/postgresql").resolve(String.valueOf(major)).resolve("bin"));
+    folders.add(packages.resolve("pgsql-" + major).resolve("bin"));
     return folders.stream();
   }
 

@@ -185,7 +185,8 @@ class CommandTest {
     var output = Files.writeString(folder.resolve("log"), "before\n");
 
     var process =
-        Command.of("sh", "-c", "ps -o sid= -p $$; cat; echo err >&2; exec sleep 300").start(output);
+        Command.of("sh", "-c", "cut -d' ' -f6 /proc/$$/stat; cat; echo err >&2; exec sleep 300")
+            .start(output);
     try {
       await().until(() -> Files.readString(output).contains("err"));
 

@@ -74,7 +74,7 @@ class GuardTest {
 
   @BeforeAll
   void start() throws Exception {
-    for (int major : new int[] {Sandbox.SYSTEM, Sandbox.EMBEDDED}) {
+    for (int major : new int[] {Sandbox.FIFTEEN, Sandbox.EIGHTEEN}) {
       var copied = new ArrayList<String>();
       for (var item : ITEMS) {
         if (major >= item.from() && major < item.below()) {
@@ -92,7 +92,7 @@ class GuardTest {
   }
 
   static Stream<Arguments> items() {
-    return Stream.of(Sandbox.SYSTEM, Sandbox.EMBEDDED)
+    return Stream.of(Sandbox.FIFTEEN, Sandbox.EIGHTEEN)
         .flatMap(
             major ->
                 ITEMS.stream()
@@ -112,7 +112,7 @@ class GuardTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {Sandbox.SYSTEM, Sandbox.EMBEDDED})
+  @ValueSource(ints = {Sandbox.FIFTEEN, Sandbox.EIGHTEEN})
   void aSuperuserCannotTurnArchivingOrListeningOn(int major) throws Exception {
     var instance = instance(major);
     var sql = new InstanceSql(instance.files().endpoint(), major, "postgres");

@@ -73,7 +73,7 @@ class LocalClusterTest {
         var notify = notifying.createStatement()) {
       var psql =
           Command.of(
-                  "psql",
+                  sandbox.client("psql").toString(),
                   "--host=" + socket.getParent(),
                   "--username=postgres",
                   "--no-psqlrc",
@@ -91,7 +91,7 @@ class LocalClusterTest {
     return LocalCluster.open(
         folder,
         sandbox.root().resolve("run"),
-        sandbox.binaries().installation(Sandbox.EMBEDDED),
+        sandbox.binaries().installation(Sandbox.EIGHTEEN),
         sandbox.user(),
         Sandbox.TIMEOUT);
   }

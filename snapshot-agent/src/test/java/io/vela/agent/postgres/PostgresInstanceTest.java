@@ -38,7 +38,7 @@ class PostgresInstanceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {Sandbox.SYSTEM, Sandbox.EMBEDDED})
+  @ValueSource(ints = {Sandbox.FIFTEEN, Sandbox.EIGHTEEN})
   void itStartsAnswersAndStopsCleanly(int major) throws Exception {
     var data = sandbox.cluster(major, "a");
     var instance = sandbox.guarded(major, data);
@@ -54,7 +54,7 @@ class PostgresInstanceTest {
 
   @Test
   void itListensOnAPrivateSocketOnlyAndDoesNotRunAsRoot() throws Exception {
-    var instance = sandbox.guarded(Sandbox.SYSTEM, sandbox.cluster(Sandbox.SYSTEM, "a"));
+    var instance = sandbox.guarded(Sandbox.FIFTEEN, sandbox.cluster(Sandbox.FIFTEEN, "a"));
     var run = instance.files().run();
 
     assertThat(Files.getPosixFilePermissions(run))
@@ -81,9 +81,9 @@ class PostgresInstanceTest {
 
   @Test
   void aStartThatFailsShowsTheLastLinesOfTheLog() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a", "max_connections = banana");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a", "max_connections = banana");
 
-    assertThatThrownBy(() -> sandbox.guarded(Sandbox.SYSTEM, data))
+    assertThatThrownBy(() -> sandbox.guarded(Sandbox.FIFTEEN, data))
         .asInstanceOf(type(CloneException.class))
         .extracting(CloneException::failure)
         .asInstanceOf(type(StartFailed.class))
@@ -95,10 +95,10 @@ class PostgresInstanceTest {
 
   @Test
   void theLogOfTheStartBeforeIsKeptAside() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
     var files = sandbox.files(data);
     for (int i = 0; i < 2; i++) {
-      sandbox.start(Sandbox.SYSTEM, files, settings(files)).stop(Sandbox.TIMEOUT);
+      sandbox.start(Sandbox.FIFTEEN, files, settings(files)).stop(Sandbox.TIMEOUT);
     }
 
     assertThat(files.run().resolve("postgres.log.1")).content().contains("shut down");
@@ -107,14 +107,14 @@ class PostgresInstanceTest {
 
   @Test
   void itSurvivesItsVelaAndIsAdoptedByTheNext() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
     var files = sandbox.files(data);
-    sandbox.start(Sandbox.SYSTEM, files, settings(files));
+    sandbox.start(Sandbox.FIFTEEN, files, settings(files));
 
     var adopted = adopt(files);
 
     assertThat(adopted.isRunning()).isTrue();
-    assertThat(sandbox.query(Sandbox.SYSTEM, adopted, "SELECT 1")).containsExactly("1");
+    assertThat(sandbox.query(Sandbox.FIFTEEN, adopted, "SELECT 1")).containsExactly("1");
     adopted.stop(Sandbox.TIMEOUT);
     assertThat(ended(adopted).requested()).isTrue();
     assertThat(new DataDirectory(data).isShutDown()).isTrue();
@@ -122,14 +122,14 @@ class PostgresInstanceTest {
 
   @Test
   void anotherProcessUnderTheOldProcessIdIsNotAdopted() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
     Files.writeString(
         data.resolve("postmaster.pid"),
         ProcessHandle.current().pid() + "\n" + data + "\n1\n5432\n/\n\n1 1\nready\n");
 
     assertThat(
             PostgresInstance.adopt(
-                sandbox.binaries().installation(Sandbox.SYSTEM),
+                sandbox.binaries().installation(Sandbox.FIFTEEN),
                 sandbox.user(),
                 sandbox.files(data),
                 RunningProcesses.list(),
@@ -140,24 +140,24 @@ class PostgresInstanceTest {
 
   @Test
   void killingThePostmasterIsNoticedAndTheNextStartRecovers() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
     var files = sandbox.files(data);
-    var started = sandbox.start(Sandbox.SYSTEM, files, settings(files));
+    var started = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
     var adopted = adopt(files);
 
     ProcessHandle.of(pid(started)).orElseThrow().destroyForcibly();
 
     assertThat(ended(started).requested()).isFalse();
     assertThat(ended(adopted).requested()).isFalse();
-    var again = sandbox.start(Sandbox.SYSTEM, files, settings(files));
-    assertThat(sandbox.query(Sandbox.SYSTEM, again, "SELECT 1")).containsExactly("1");
+    var again = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
+    assertThat(sandbox.query(Sandbox.FIFTEEN, again, "SELECT 1")).containsExactly("1");
   }
 
   @Test
   void aServerThatDoesNotStopInTimeIsLeftRunning() throws Exception {
-    var instance = sandbox.guarded(Sandbox.SYSTEM, sandbox.cluster(Sandbox.SYSTEM, "a"));
+    var instance = sandbox.guarded(Sandbox.FIFTEEN, sandbox.cluster(Sandbox.FIFTEEN, "a"));
     // A stopped process cannot act on the signal.
-    Command.of("kill", "-STOP", String.valueOf(pid(instance))).run();
+    Command.of("sh", "-c", "kill -STOP " + pid(instance)).run();
     try {
       assertThatThrownBy(() -> instance.stop(Duration.ofMillis(200)))
           .asInstanceOf(type(CloneException.class))
@@ -165,42 +165,42 @@ class PostgresInstanceTest {
           .isInstanceOf(StopTimedOut.class);
       assertThat(instance.isRunning()).isTrue();
     } finally {
-      Command.of("kill", "-CONT", String.valueOf(pid(instance))).run();
+      Command.of("sh", "-c", "kill -CONT " + pid(instance)).run();
     }
     await().atMost(Sandbox.TIMEOUT).until(() -> !instance.isRunning());
   }
 
   @Test
   void anInterruptedStartLeavesNoServer() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
 
     Thread.currentThread().interrupt();
 
-    assertThatThrownBy(() -> sandbox.guarded(Sandbox.SYSTEM, data))
+    assertThatThrownBy(() -> sandbox.guarded(Sandbox.FIFTEEN, data))
         .isInstanceOf(InterruptedException.class);
     assertThat(RunningProcesses.list()).noneMatch(process -> process.serves(data));
   }
 
   @Test
   void unloggedTablesSurviveSleep() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
     var files = sandbox.files(data);
-    var first = sandbox.start(Sandbox.SYSTEM, files, settings(files));
-    new InstanceSql(files.endpoint(), Sandbox.SYSTEM, "postgres")
+    var first = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
+    new InstanceSql(files.endpoint(), Sandbox.FIFTEEN, "postgres")
         .run("postgres", "CREATE UNLOGGED TABLE t AS SELECT generate_series(1, 1000)");
     first.stop(Sandbox.TIMEOUT);
 
-    var second = sandbox.start(Sandbox.SYSTEM, files, settings(files));
+    var second = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
 
-    assertThat(sandbox.query(Sandbox.SYSTEM, second, "SELECT count(*) FROM public.t"))
+    assertThat(sandbox.query(Sandbox.FIFTEEN, second, "SELECT count(*) FROM public.t"))
         .containsExactly("1000");
   }
 
   @Test
   void preparedTransactionsSurviveSleep() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a", "max_prepared_transactions = 5");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a", "max_prepared_transactions = 5");
     var files = sandbox.files(data);
-    var first = sandbox.start(Sandbox.SYSTEM, files, settings(files));
+    var first = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
     try (var session =
             DriverManager.getConnection(
                 "jdbc:postgresql://localhost/postgres",
@@ -212,11 +212,11 @@ class PostgresInstanceTest {
     }
     first.stop(Sandbox.TIMEOUT);
 
-    var second = sandbox.start(Sandbox.SYSTEM, files, settings(files));
+    var second = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
 
-    assertThat(sandbox.query(Sandbox.SYSTEM, second, "SELECT gid FROM pg_prepared_xacts"))
+    assertThat(sandbox.query(Sandbox.FIFTEEN, second, "SELECT gid FROM pg_prepared_xacts"))
         .containsExactly("two");
-    var sql = new InstanceSql(files.endpoint(), Sandbox.SYSTEM, "postgres");
+    var sql = new InstanceSql(files.endpoint(), Sandbox.FIFTEEN, "postgres");
     assertThat(sql.activity(List.of("postgres")).uses()).isEmpty();
   }
 
@@ -229,20 +229,20 @@ class PostgresInstanceTest {
 
   @Test
   void aConfigurationOfTheOldServersAccessRulesIsNotUsed() throws Exception {
-    var data = sandbox.cluster(Sandbox.SYSTEM, "a");
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
     Files.write(
         data.resolve("pg_hba.conf"),
         List.of("local all all reject"),
         StandardOpenOption.TRUNCATE_EXISTING);
 
-    var instance = sandbox.guarded(Sandbox.SYSTEM, data);
+    var instance = sandbox.guarded(Sandbox.FIFTEEN, data);
 
-    assertThat(sandbox.query(Sandbox.SYSTEM, instance, "SELECT 1")).containsExactly("1");
+    assertThat(sandbox.query(Sandbox.FIFTEEN, instance, "SELECT 1")).containsExactly("1");
   }
 
   private PostgresInstance adopt(InstanceFiles files) throws Exception {
     return PostgresInstance.adopt(
-            sandbox.binaries().installation(Sandbox.SYSTEM),
+            sandbox.binaries().installation(Sandbox.FIFTEEN),
             sandbox.user(),
             files,
             RunningProcesses.list(),
@@ -251,7 +251,8 @@ class PostgresInstanceTest {
   }
 
   private static Map<String, String> settings(InstanceFiles files) {
-    return Guard.settings(Sandbox.SYSTEM, files, Preload.NONE, Sandbox.BUFFERS, Durability.RELAXED);
+    return Guard.settings(
+        Sandbox.FIFTEEN, files, Preload.NONE, Sandbox.BUFFERS, Durability.RELAXED);
   }
 
   private static PostgresInstance.Ended ended(PostgresInstance instance) throws Exception {

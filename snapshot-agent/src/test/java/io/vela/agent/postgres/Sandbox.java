@@ -2,6 +2,7 @@ package io.vela.agent.postgres;
 
 import io.vela.agent.CloneException;
 import io.vela.agent.exec.Command;
+import io.vela.agent.exec.DebianPackages;
 import io.vela.agent.exec.ServiceUser;
 import io.vela.config.Durability;
 import io.vela.config.value.ByteSize;
@@ -9,6 +10,8 @@ import io.vela.config.value.HostPort;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -22,23 +25,27 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
 
 /**
  * A folder that the service user can reach, and the servers started in it, all of which end with
  * it.
  */
 public final class Sandbox {
-  /** The system's Postgres. */
-  public static final int SYSTEM = 15;
+  /** The old Postgres: the system's where it has that one, else the tests' own embedded one. */
+  public static final int FIFTEEN = 15;
 
-  /** The embedded Postgres. */
-  public static final int EMBEDDED = 18;
+  /** The Postgres that Vela brings along. */
+  public static final int EIGHTEEN = 18;
 
   public static final Duration TIMEOUT = Duration.ofSeconds(60);
   public static final ByteSize BUFFERS = ByteSize.parse("16MB");
 
-  /** What is made once for all tests on this host. */
-  private static final Path UNPACKED = Path.of("/tmp/vela-test-postgres");
+  /** What is made once for all tests of a user on this host. */
+  static final Path UNPACKED =
+      Path.of(
+          System.getProperty("java.io.tmpdir"),
+          "vela-test-postgres-" + System.getProperty("user.name"));
 
   private final Path root;
   private final ServiceUser user;
@@ -46,11 +53,21 @@ public final class Sandbox {
   private int runs;
 
   public Sandbox() throws CloneException, IOException, InterruptedException {
+    this(Files.createTempDirectory("vela"));
+  }
+
+  private Sandbox(Path root) throws CloneException, IOException, InterruptedException {
     this.user = ServiceUser.resolve(line -> {});
-    this.root = Files.createTempDirectory("vela");
+    this.root = root;
     Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwxr-xr-x"));
     this.binaries = new PostgresBinaries(List.of(), UNPACKED);
     Files.createDirectories(UNPACKED);
+    Files.setPosixFilePermissions(UNPACKED, PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+
+  /** A sandbox in that folder, which must be on a path that the service user can reach. */
+  public static Sandbox in(Path folder) throws CloneException, IOException, InterruptedException {
+    return new Sandbox(folder);
   }
 
   public Path root() {
@@ -63,6 +80,36 @@ public final class Sandbox {
 
   public PostgresBinaries binaries() {
     return binaries;
+  }
+
+  /** Those of a host without any Postgres in packages. */
+  public PostgresBinaries binariesWithoutPackages() {
+    return new PostgresBinaries(List.of(), root.resolve("no-packages"), UNPACKED);
+  }
+
+  /**
+   * A client program for servers of {@link #FIFTEEN}, which no embedded Postgres has. It comes from
+   * Debian's packages; without them and without root the test is not run, loudly.
+   */
+  public Path client(String program) throws CloneException, InterruptedException {
+    try {
+      return binaries.client(FIFTEEN, program);
+    } catch (CloneException missing) {
+      if (!ServiceUser.runningAsRoot()) {
+        notRun(program + " is missing: install postgresql-client, or run as root on Debian");
+      }
+      new DebianPackages(System.err::println).ensure(program, "postgresql-client");
+      return binaries.client(FIFTEEN, program);
+    }
+  }
+
+  /** In CI that is a failure. */
+  private static void notRun(String why) {
+    if ("true".equals(System.getenv("CI"))) {
+      throw new AssertionError("CI runs all tests: " + why);
+    }
+    System.err.println("NOT RUN: " + why);
+    Assumptions.abort(why);
   }
 
   /** A folder of its own. */
@@ -97,7 +144,12 @@ public final class Sandbox {
     if (!Files.isDirectory(template)) {
       var unfinished = UNPACKED.resolve("cluster-" + ProcessHandle.current().pid() + "-" + major);
       InitDb.run(binaries.installation(major), user, unfinished);
-      Files.move(unfinished, template);
+      try {
+        Files.move(unfinished, template);
+      } catch (FileAlreadyExistsException | DirectoryNotEmptyException e) {
+        // Another build was faster.
+        DataDirectory.delete(unfinished);
+      }
     }
     return template;
   }

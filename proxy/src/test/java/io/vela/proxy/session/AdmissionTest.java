@@ -8,6 +8,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.vela.agent.Endpoint;
 import io.vela.config.LimitsConfig;
 import io.vela.config.value.BranchName;
@@ -21,29 +22,33 @@ import io.vela.proxy.net.Transport;
 import io.vela.proxy.wire.FrontendMessages;
 import io.vela.proxy.wire.StartupPacket;
 import io.vela.router.RouteFailure;
+import io.vela.router.branch.BranchLease;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** Sessions that never get to an instance. */
-class SessionMachineTest {
+class AdmissionTest {
   private static final Map<String, String> APP = Map.of("user", "app", "database", "app@pr-1");
 
   private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   private final ScriptedRouter router = new ScriptedRouter(new Endpoint.UnixSocket("/nowhere"));
   private final Sessions sessions = new Sessions();
-  private final EmbeddedChannel channel = new EmbeddedChannel();
+  private EmbeddedChannel channel = new EmbeddedChannel();
 
   private void open() {
     var random = new SecureRandom();
     var connector = new BackendConnector(Transport.NIO, Duration.ofSeconds(1));
     var keys = new CancelRegistry(random);
-    new SessionMachine(
-            new SessionServices(
+    new Admission(new Session(new SessionServices(
                 router,
                 new Authenticator(new Secret("secret"), InstantSource.system(), random),
                 connector,
@@ -51,10 +56,20 @@ class SessionMachineTest {
                 new CancelForwarder(keys, connector, meters),
                 sessions,
                 new SessionMetrics(meters, sessions),
-                LimitsConfig.DEFAULT),
-            Optional.<BranchName>empty(),
-            channel)
-        .opened();
+                LimitsConfig.DEFAULT), channel),
+            Optional.<BranchName>empty())
+        .begin();
+  }
+
+  private void open(SocketAddress from) {
+    channel =
+        new EmbeddedChannel() {
+          @Override
+          protected SocketAddress remoteAddress0() {
+            return from;
+          }
+        };
+    open();
   }
 
   private void startup(Map<String, String> parameters) {
@@ -142,6 +157,33 @@ class SessionMachineTest {
     var _ = channel.close();
     assertThat(half.refCnt()).isZero();
     assertEnded("gave_up");
+  }
+
+  @Test
+  void whoEndsItsOutputWithoutARequestHasLeft() {
+    open();
+    startup(APP);
+    received();
+    channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+    assertEnded("gave_up");
+  }
+
+  @Test
+  void whoEndsItsOutputAfterARequestIsWaitingForTheAnswer() {
+    var wake = new CompletableFuture<BranchLease>();
+    router.wakes = () -> wake;
+    router.refuses = _ -> Optional.empty();
+    // Of the loopback address, as bearers must be.
+    open(new InetSocketAddress(InetAddress.getLoopbackAddress(), 4711));
+    startup(Map.of("user", "app", "database", "app@vela_k3f9x2_SECRETSECRET"));
+    var request = Unpooled.buffer().writeByte('Q').writeInt(5).writeByte(0);
+    send(request);
+    channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+    assertThat(channel.isOpen()).isTrue();
+    assertThat(wake).isNotDone();
+    var _ = channel.close();
+    assertThat(request.refCnt()).isZero();
+    assertThat(wake).isCancelled();
   }
 
   @Test

@@ -1,0 +1,222 @@
+package io.vela.proxy.session;
+
+import io.vela.agent.InstanceExit;
+import io.vela.proxy.session.SessionState.Authenticating;
+import io.vela.proxy.session.SessionState.Connecting;
+import io.vela.proxy.session.SessionState.Waking;
+import io.vela.proxy.wire.ErrorFields;
+import io.vela.proxy.wire.ErrorMessage;
+import io.vela.proxy.wire.ProtocolViolation;
+import io.vela.proxy.wire.TypedMessage;
+import io.vela.router.SessionRouter.SessionLabel;
+import io.vela.router.Target;
+import io.vela.router.branch.BranchLease;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes a client that has proven who it is to an instance: a lease, a connection, the startup with
+ * Postgres, the relay. An instance that turns out to be gone is asked for again, a few times.
+ *
+ * <p>Waiting for a lease is bounded by the router; each startup with an instance is bounded here,
+ * by the same time.
+ */
+final class Attachment implements BackendEvents {
+  /** How often an instance may turn out to be gone before the client is told. */
+  private static final int MAX_ATTEMPTS = 3;
+
+  /** For the router to learn that an instance is gone, before it is asked for it again. */
+  private static final Duration STALE_PAUSE = Duration.ofMillis(500);
+
+  /** Between a backend's connection breaking and the agent's word on why. */
+  private static final Duration EXIT_PATIENCE = Duration.ofSeconds(1);
+
+  private final Session session;
+  private final SessionServices services;
+  private final ClientLink client;
+
+  Attachment(Session session) {
+    this.session = session;
+    this.services = session.services();
+    this.client = session.client();
+  }
+
+  /** Wakes the branch. */
+  void begin(Authenticating authenticating, Target target) {
+    awaitLease(authenticating.wake(target, lease(target, authenticating.request())));
+  }
+
+  private CompletableFuture<BranchLease> lease(Target target, SessionRequest request) {
+    var label =
+        new SessionLabel(session.log().id(), request.describe(session.address().toString()));
+    return services.router().lease(target, label);
+  }
+
+  private void awaitLease(Waking waking) {
+    session.enter(waking);
+    session.onEventLoop(waking.lease(), (lease, error) -> leased(waking, lease, error));
+  }
+
+  private void leased(Waking waking, @Nullable BranchLease lease, @Nullable Throwable error) {
+    if (!session.state().equals(waking)) {
+      if (lease != null) {
+        lease.close();
+      }
+      return;
+    }
+    if (lease == null) {
+      session.refuse(error);
+      return;
+    }
+    var backend = new BackendLink(services.connector(), client.channel().eventLoop(), lease, this);
+    var connecting = waking.connect(backend);
+    session.enter(connecting);
+    session.timer().start(services.limits().wakeTimeout(), () -> startupTimedOut(connecting));
+    session.onEventLoop(lease.revoked(), (reason, _) -> session.revoked(backend, reason));
+  }
+
+  /** It accepted the connection, or will, but a session does not come of it. */
+  private void startupTimedOut(Connecting connecting) {
+    if (session.state().equals(connecting)) {
+      var cause =
+          "Postgres was not ready for the session within %d ms"
+              .formatted(services.limits().wakeTimeout().toMillis());
+      session.refuse(
+          Refusal.unreachable(connecting.target().branch().value(), cause), Ending.REFUSED);
+    }
+  }
+
+  private Optional<Connecting> connecting(BackendLink backend) {
+    return session.state() instanceof Connecting connecting && connecting.backend() == backend
+        ? Optional.of(connecting)
+        : Optional.empty();
+  }
+
+  @Override
+  public void backendConnected(BackendLink backend) {
+    connecting(backend)
+        .ifPresentOrElse(
+            connecting -> backend.sendStartup(connecting.request().forBackend()), backend::close);
+  }
+
+  @Override
+  public void backendUnreachable(BackendLink backend, Throwable cause) {
+    connecting(backend)
+        .ifPresent(connecting -> stale(connecting, String.valueOf(cause.getMessage())));
+  }
+
+  @Override
+  public void backendClosed(BackendLink backend) {
+    connecting(backend)
+        .ifPresent(
+            connecting -> {
+              if (backend.spoke()) {
+                lost(connecting);
+              } else {
+                stale(connecting, "the connection was closed");
+              }
+            });
+  }
+
+  /** The client has been told things already: no other instance can take over. */
+  private void lost(Connecting connecting) {
+    session.onEventLoop(
+        connecting.backend().exitWithin(EXIT_PATIENCE),
+        (exit, _) -> {
+          if (session.state().equals(connecting)) {
+            var ended = exit == null ? Optional.<InstanceExit>empty() : exit;
+            session.refuse(
+                ended.map(Refusal::instanceEnded).orElseGet(Refusal::backendLost),
+                Ending.BACKEND_LOST);
+          }
+        });
+  }
+
+  /** The lease led to an instance that has gone: asks for another, a few times. */
+  private void stale(Connecting connecting, String cause) {
+    var branch = connecting.target().branch();
+    session.log().stale(branch, connecting.attempt(), cause);
+    if (connecting.attempt() >= MAX_ATTEMPTS) {
+      session.refuse(Refusal.unreachable(branch.value(), cause), Ending.REFUSED);
+      return;
+    }
+    session.timer().cancel();
+    var pausing = connecting.wakeAgain(new CompletableFuture<>());
+    session.enter(pausing);
+    session.onEventLoop(
+        connecting.backend().exitWithin(STALE_PAUSE),
+        (_, _) -> {
+          if (session.state().equals(pausing)) {
+            awaitLease(pausing.resume(lease(pausing.target(), pausing.request())));
+          }
+        });
+  }
+
+  @Override
+  public void backendMessage(BackendLink backend, TypedMessage message) {
+    var current = connecting(backend);
+    if (current.isEmpty()) {
+      return;
+    }
+    var connecting = current.get();
+    try {
+      switch (BackendStartup.next(backend, message, services.cancelKeys(), client)) {
+        case BackendStartup.Next.GO_ON -> {}
+        case BackendStartup.Next.RETRY -> {
+          if (connecting.attempt() < MAX_ATTEMPTS) {
+            stale(connecting, "Postgres is not accepting connections");
+            backend.close();
+          } else {
+            refusedByPostgres(connecting, message);
+          }
+        }
+        case BackendStartup.Next.REFUSED -> refusedByPostgres(connecting, message);
+        case BackendStartup.Next.NOT_TRUSTED ->
+            session.refuse(Refusal.instanceAsksForPassword(), Ending.REFUSED);
+        case BackendStartup.Next.READY ->
+            relay(connecting, message.content().getByte(message.content().readerIndex()));
+      }
+    } catch (ProtocolViolation e) {
+      failed(e);
+    }
+  }
+
+  private void refusedByPostgres(Connecting connecting, TypedMessage error)
+      throws ProtocolViolation {
+    session.log().refusedByPostgres(ErrorFields.parse(error.content().duplicate()));
+    client.pass(error);
+    session.end(connecting, Ending.ENDED_BY_POSTGRES);
+    client.closeWhenSent();
+  }
+
+  private void relay(Connecting connecting, byte transactionStatus) {
+    session.timer().cancel();
+    client.flush();
+    var relay =
+        new SessionRelay(
+            client,
+            connecting.backend(),
+            transactionStatus,
+            services.metrics(),
+            session::relayEnded);
+    session.enter(connecting.relay(relay));
+    relay.begin();
+  }
+
+  @Override
+  public void backendReadComplete(BackendLink backend) {
+    client.flush();
+  }
+
+  @Override
+  public void backendMalformed(BackendLink backend, ErrorMessage error) {
+    failed(new IllegalStateException("the instance sent what no Postgres sends: " + error));
+  }
+
+  @Override
+  public void failed(Throwable cause) {
+    session.failed(cause);
+  }
+}

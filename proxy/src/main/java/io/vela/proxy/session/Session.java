@@ -1,0 +1,202 @@
+package io.vela.proxy.session;
+
+import io.netty.channel.Channel;
+import io.vela.proxy.relay.RelayEnd;
+import io.vela.proxy.session.SessionState.Authenticating;
+import io.vela.proxy.session.SessionState.AwaitingStartup;
+import io.vela.proxy.session.SessionState.Closed;
+import io.vela.proxy.session.SessionState.Connecting;
+import io.vela.proxy.session.SessionState.Locating;
+import io.vela.proxy.session.SessionState.Open;
+import io.vela.proxy.session.SessionState.Relaying;
+import io.vela.proxy.session.SessionState.Waking;
+import io.vela.proxy.wire.ErrorMessage;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import java.io.IOException;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One client connection: the {@link SessionState state} it is in, and every way it ends. {@link
+ * Admission} and then {@link Attachment} move it on. On the connection's event loop, but for {@link
+ * #phase}, {@link #hasBackend}, {@link #terminate} and {@link #cut}.
+ */
+final class Session {
+  private final SessionServices services;
+  private final ClientAddress address;
+  private final ClientLink client;
+  private final SessionLog log;
+  private final SessionTimer timer;
+
+  private volatile SessionState state = SessionState.initial();
+
+  Session(SessionServices services, Channel channel) {
+    this.services = services;
+    this.address = ClientAddress.of(channel.remoteAddress());
+    this.client = new ClientLink(channel, services.limits().startupHold().bytes());
+    this.log = new SessionLog(services.sessions().nextId(), address.toString());
+    this.timer = new SessionTimer(channel.eventLoop());
+  }
+
+  SessionServices services() {
+    return services;
+  }
+
+  ClientAddress address() {
+    return address;
+  }
+
+  ClientLink client() {
+    return client;
+  }
+
+  SessionLog log() {
+    return log;
+  }
+
+  SessionTimer timer() {
+    return timer;
+  }
+
+  SessionState state() {
+    return state;
+  }
+
+  /** Moves on; not for the end, which is {@link #end}. */
+  void enter(Open next) {
+    state = next;
+  }
+
+  /** For metrics; on any thread. */
+  Phase phase() {
+    return state instanceof Relaying relaying
+        ? (relaying.relay().idle() ? Phase.IDLE : Phase.ACTIVE)
+        : Phase.STARTING;
+  }
+
+  /** For metrics; on any thread. */
+  boolean hasBackend() {
+    return state instanceof Relaying || state instanceof Connecting;
+  }
+
+  /** Brings an answer to the event loop; whoever gets it asks whether the state is still its own. */
+  <T> void onEventLoop(
+      CompletionStage<T> stage, BiConsumer<? super @Nullable T, ? super @Nullable Throwable> event) {
+    var _ = stage.whenCompleteAsync(event, client.channel().eventLoop());
+  }
+
+  // --- the end ---
+
+  /** The router's answer, when it was not what was asked for. */
+  void refuse(@Nullable Throwable error) {
+    if (unwrap(error) instanceof RouteException route) {
+      refuse(Refusal.of(route.failure()), Ending.REFUSED);
+    } else {
+      failed(error == null ? new IllegalStateException("the router answered nothing") : error);
+    }
+  }
+
+  /** Tells the client why, and ends the session. */
+  void refuse(ErrorMessage error, Ending ending) {
+    if (state instanceof Open open) {
+      services.metrics().refused(error.state());
+      log.refused(error);
+      end(open, ending);
+      client.sendAndClose(error);
+    }
+  }
+
+  /** A fault in handling the connection: the client's connection broke, or Vela is wrong. */
+  void failed(Throwable cause) {
+    if (cause instanceof IOException) {
+      client.close();
+    } else {
+      log.failed(cause);
+      refuse(Refusal.internal(), Ending.REFUSED);
+    }
+  }
+
+  /** Ends the session; what becomes of the client's connection is the caller's to say. */
+  void end(Open open, Ending ending) {
+    state = open.close(ending);
+    timer.cancel();
+    client.discardHeld();
+    switch (open) {
+      case Waking waking -> waking.lease().cancel(false);
+      case Connecting connecting -> connecting.backend().close();
+      case AwaitingStartup _, Locating _, Authenticating _, Relaying _ -> {}
+    }
+    services.sessions().remove(this);
+    services.metrics().ended(ending);
+    log.ended(ending);
+  }
+
+  void relayEnded(RelayEnd relayEnd) {
+    if (state instanceof Relaying relaying) {
+      end(
+          relaying,
+          switch (relayEnd) {
+            case CLIENT_TERMINATED, CLIENT_LEFT -> Ending.SERVED;
+            case BACKEND_CLOSED -> Ending.ENDED_BY_POSTGRES;
+            case BACKEND_VANISHED -> Ending.BACKEND_LOST;
+            case TERMINATED -> Ending.REVOKED;
+          });
+    }
+  }
+
+  /** The lease that the backend stands on is taken away. */
+  void revoked(BackendLink backend, @Nullable RouteFailure reason) {
+    var error = Refusal.revoked(reason == null ? new RouteFailure.ShuttingDown() : reason);
+    switch (state) {
+      case Relaying relaying when relaying.backend() == backend -> tell(relaying, error);
+      case Connecting connecting when connecting.backend() == backend ->
+          refuse(error, Ending.REVOKED);
+      case AwaitingStartup _, Locating _, Authenticating _, Waking _, Connecting _, Relaying _ -> {}
+      case Closed _ -> {}
+    }
+  }
+
+  /** Tells the client that Vela stops, and ends the session. On any thread. */
+  void terminate() {
+    client
+        .channel()
+        .eventLoop()
+        .execute(
+            () -> {
+              var error = Refusal.revoked(new RouteFailure.ShuttingDown());
+              if (state instanceof Relaying relaying) {
+                tell(relaying, error);
+              } else {
+                refuse(error, Ending.REVOKED);
+              }
+            });
+  }
+
+  /** Closes both sides, whatever they are at. On any thread. */
+  void cut() {
+    client
+        .channel()
+        .eventLoop()
+        .execute(
+            () -> {
+              if (state instanceof Relaying relaying) {
+                relaying.backend().close();
+              }
+              client.close();
+            });
+  }
+
+  private void tell(Relaying relaying, ErrorMessage error) {
+    services.metrics().refused(error.state());
+    relaying.relay().terminate(error);
+  }
+
+  static @Nullable Throwable unwrap(@Nullable Throwable error) {
+    return error instanceof CompletionException && error.getCause() != null
+        ? error.getCause()
+        : error;
+  }
+}

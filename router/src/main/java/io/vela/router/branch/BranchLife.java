@@ -1,0 +1,286 @@
+package io.vela.router.branch;
+
+import io.vela.agent.Endpoint;
+import io.vela.agent.InstanceExit;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.Router.BranchSettings;
+import io.vela.router.SessionRouter.SessionLabel;
+import io.vela.router.branch.BranchListener.Reason;
+import io.vela.router.branch.BranchState.Creating;
+import io.vela.router.branch.BranchState.Running;
+import io.vela.router.branch.BranchState.Starting;
+import io.vela.router.catalog.BranchRow;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * One branch's state and all that goes with it, which nobody can reach but in a step.
+ *
+ * <p>A step is one decision under the branch's only lock, which is never held while anything waits.
+ * What follows from it (work to begin, listeners to tell, futures to complete) is done after the
+ * lock is released, in the order in which it was decided; those who wait for any change hear of it
+ * last, so that whoever listens knows by then.
+ */
+final class BranchLife {
+  private final BranchMachine machine;
+  private final BranchContext context;
+  private final Consumer<BranchMachine> whenOver;
+  private final BranchSteps steps;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Waiters waiters;
+  private final Leases leases = new Leases();
+  private BranchState state;
+  private Optional<BranchRow> row;
+  private Optional<RouteFailure> barred = Optional.empty();
+  private boolean over;
+  private long generation;
+  private Wake wake;
+  private Stop stop = new Stop(Reason.IDLE, CompletableFuture.completedFuture(null));
+  private CompletableFuture<Void> changed = new CompletableFuture<>();
+  private CompletableFuture<BranchRow> creation = new CompletableFuture<>();
+  private CompletableFuture<InstanceExit> exit = new CompletableFuture<>();
+
+  BranchLife(
+      BranchMachine machine,
+      BranchContext context,
+      Consumer<BranchMachine> whenOver,
+      BranchState state,
+      Optional<BranchRow> row) {
+    this.machine = machine;
+    this.context = context;
+    this.whenOver = whenOver;
+    this.state = state;
+    this.row = row;
+    this.wake = new Wake(state.since(), false);
+    this.waiters = new Waiters(machine.name(), context, lock);
+    this.steps =
+        new BranchSteps(machine.name(), new BranchProgress(machine, this, context), context);
+  }
+
+  /**
+   * What a start is for.
+   *
+   * @param askedAt when the branch was first asked for
+   * @param created whether it had to be created first
+   */
+  record Wake(Instant askedAt, boolean created) {}
+
+  /**
+   * The last time that the instance stopped, or stops.
+   *
+   * @param done completes once it has and listeners know; fails when it takes too long
+   */
+  record Stop(Reason reason, CompletableFuture<Void> done) {}
+
+  /** Decides under the lock; does what follows without. */
+  <T> T step(Function<Step, T> decision) {
+    var step = new Step();
+    T result;
+    lock.lock();
+    try {
+      result = decision.apply(step);
+    } finally {
+      lock.unlock();
+    }
+    step.after.forEach(Runnable::run);
+    step.last.forEach(Runnable::run);
+    return result;
+  }
+
+  /** A step without an answer. */
+  void move(Consumer<Step> decision) {
+    step(
+        step -> {
+          decision.accept(step);
+          return true;
+        });
+  }
+
+  /** What is guarded by the lock: it is there for as long as the decision that it is given to. */
+  final class Step {
+    private final List<Runnable> after = new ArrayList<>();
+    private final List<Runnable> last = new ArrayList<>();
+
+    private Step() {}
+
+    Instant now() {
+      return context.scheduler().clock().instant();
+    }
+
+    BranchState state() {
+      return state;
+    }
+
+    Optional<BranchRow> row() {
+      return row;
+    }
+
+    void row(BranchRow made) {
+      row = Optional.of(made);
+    }
+
+    Waiters waiters() {
+      return waiters;
+    }
+
+    Leases leases() {
+      return leases;
+    }
+
+    /** Whether the machine has no future; the next of its name is another. */
+    boolean over() {
+      return over;
+    }
+
+    /** Why all who come are refused, if they are. */
+    Optional<RouteFailure> barred() {
+      return barred;
+    }
+
+    Wake wake() {
+      return wake;
+    }
+
+    Stop stop() {
+      return stop;
+    }
+
+    /** Completes after the next change of state. */
+    CompletableFuture<Void> changed() {
+      return changed;
+    }
+
+    /** Of the creation at work, or the last one. */
+    CompletableFuture<BranchRow> creation() {
+      return creation;
+    }
+
+    /** Tells one start from another. */
+    long generation() {
+      return generation;
+    }
+
+    /** Of the instance that runs, or the last one. */
+    CompletableFuture<InstanceExit> exit() {
+      return exit;
+    }
+
+    /** Leaves something to be done when the lock is released. */
+    void after(Runnable action) {
+      after.add(action);
+    }
+
+    /** Tells the listener when the lock is released. */
+    void tell(Consumer<BranchListener> word) {
+      after.add(() -> word.accept(context.listener()));
+    }
+
+    /** Moves on. */
+    void to(BranchState next) {
+      state = next;
+      var done = changed;
+      changed = new CompletableFuture<>();
+      last.add(() -> done.complete(null));
+    }
+
+    void bar(RouteFailure reason) {
+      barred = Optional.of(reason);
+      waiters.takeAll().forEach(waiter -> refuse(waiter.future(), reason));
+    }
+
+    /** Lets in again whom that reason kept out. */
+    void unbar(RouteFailure reason) {
+      barred = barred.filter(bar -> !bar.equals(reason));
+    }
+
+    void beginCreate(Creating next, BranchSettings settings) {
+      creation = new CompletableFuture<>();
+      to(next);
+      after.add(() -> steps.create(next.from(), settings));
+    }
+
+    void beginStart(Starting next) {
+      beginStart(next, new Wake(next.since(), false));
+    }
+
+    void beginStart(Starting next, Wake reason) {
+      wake = reason;
+      var clone = row.orElseThrow();
+      to(next);
+      after.add(() -> steps.start(clone));
+    }
+
+    /** An instance runs from now on. */
+    void watch() {
+      exit = new CompletableFuture<>();
+      leases.used();
+      var clone = row.orElseThrow();
+      long started = ++generation;
+      after.add(() -> steps.watch(clone, started));
+    }
+
+    /**
+     * @param told to the holders of leases
+     */
+    void beginStop(Running running, Reason reason, RouteFailure told) {
+      to(running.suspend(now()));
+      stop = new Stop(reason, new CompletableFuture<>());
+      after.addAll(leases.revokeAll(told));
+      var clone = row.orElseThrow();
+      var letGo = leases.letGo();
+      var ended = exit;
+      after.add(() -> steps.stop(clone, letGo, ended));
+    }
+
+    /** The instance has ended by itself. */
+    void ended(Running running) {
+      to(running.exited(now()));
+      leases.forgetHeld();
+      var done = new CompletableFuture<Void>();
+      stop = new Stop(Reason.EXIT, done);
+      last.add(() -> done.complete(null));
+    }
+
+    void grant(CompletableFuture<BranchLease> future, SessionLabel session, Endpoint endpoint) {
+      var lease = new HeldLease(machine, session, endpoint, exit.minimalCompletionStage());
+      leases.add(lease);
+      after.add(
+          () -> {
+            if (!future.complete(lease)) {
+              lease.close();
+            }
+          });
+    }
+
+    void refuse(CompletableFuture<BranchLease> future, RouteFailure reason) {
+      after.add(() -> future.completeExceptionally(new RouteException(reason)));
+    }
+
+    void tellIfIdle() {
+      if (state instanceof Running && leases.isEmpty()) {
+        long epoch = leases.epoch();
+        tell(listener -> listener.idle(machine, epoch));
+      }
+    }
+
+    /** There is nothing left to be the machine of. */
+    void end() {
+      over = true;
+      after.add(() -> whenOver.accept(machine));
+      tell(listener -> listener.gone(machine));
+    }
+
+    IllegalStateException illegal(String move) {
+      return new IllegalStateException(
+          "branch " + machine.name() + " is " + state.label() + ": no " + move);
+    }
+  }
+}

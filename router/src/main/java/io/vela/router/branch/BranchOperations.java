@@ -1,0 +1,221 @@
+package io.vela.router.branch;
+
+import io.vela.agent.CloneFailure;
+import io.vela.config.value.BranchName;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.branch.BranchListener.Reason;
+import io.vela.router.branch.BranchState.Absent;
+import io.vela.router.branch.BranchState.Creating;
+import io.vela.router.branch.BranchState.Deleting;
+import io.vela.router.branch.BranchState.Failed;
+import io.vela.router.branch.BranchState.Running;
+import io.vela.router.branch.BranchState.Starting;
+import io.vela.router.branch.BranchState.Suspended;
+import io.vela.router.branch.BranchState.Suspending;
+import io.vela.router.branch.BranchState.Trashed;
+import io.vela.router.catalog.BranchRow;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What is done to one branch by hand. All of it blocks until it is done: call it on virtual
+ * threads. It decides in steps of {@link BranchLife} and waits between them.
+ */
+final class BranchOperations {
+  private static final Logger log = LoggerFactory.getLogger(BranchOperations.class);
+
+  private final BranchName name;
+  private final BranchLife life;
+  private final BranchWork work;
+
+  /** One deletion at a time; held while it works. */
+  private final ReentrantLock deletions = new ReentrantLock(true);
+
+  BranchOperations(BranchName name, BranchLife life, BranchWork work) {
+    this.name = name;
+    this.life = life;
+    this.work = work;
+  }
+
+  private record Wait(CompletableFuture<Void> until, boolean last) {}
+
+  /**
+   * Puts the branch to sleep and waits until it is.
+   *
+   * @param force revokes leases; without it they are a {@link RouteFailure.InUse}
+   * @param told to holders of leases
+   */
+  void suspend(boolean force, RouteFailure told, Reason reason)
+      throws RouteException, InterruptedException {
+    Wait wait;
+    do {
+      wait = life.step(step -> suspend(step, force, told, reason));
+      await(wait.until());
+    } while (!wait.last());
+  }
+
+  private Wait suspend(BranchLife.Step step, boolean force, RouteFailure told, Reason reason) {
+    return switch (step.state()) {
+      case Running _ when !force && !step.leases().isEmpty() ->
+          new Wait(CompletableFuture.failedFuture(inUse(step)), true);
+      case Running running -> {
+        step.beginStop(running, reason, told);
+        yield new Wait(step.stop().done(), true);
+      }
+      case Suspending _ -> new Wait(step.stop().done(), true);
+      case Creating _, Starting _ -> new Wait(step.changed(), false);
+      // It sleeps already; but listeners may not have been told yet of the stop that led here.
+      case Suspended _ -> new Wait(step.stop().done().exceptionally(_ -> null), true);
+      case Absent _, Failed _, Deleting _, Trashed _ ->
+          new Wait(CompletableFuture.completedFuture(null), true);
+    };
+  }
+
+  /** Refuses all who wait and all who come, and puts the branch to sleep. */
+  void shutDown() throws RouteException, InterruptedException {
+    var reason = new RouteFailure.ShuttingDown();
+    life.move(step -> step.bar(reason));
+    suspend(true, reason, Reason.SHUTDOWN);
+  }
+
+  /**
+   * Deletes the branch and waits until it is gone; finishes a deletion that failed.
+   *
+   * @param force ends its sessions; without it they are a {@link RouteFailure.InUse}
+   */
+  void delete(boolean force) throws RouteException, InterruptedException {
+    deletions.lockInterruptibly();
+    try {
+      var reason = new RouteFailure.BranchDeleted(name);
+      var refusal = life.step(step -> barForDeletion(step, force, reason));
+      if (refusal.isPresent()) {
+        throw refusal.get();
+      }
+      BranchRow condemned;
+      try {
+        suspend(true, reason, Reason.DELETE);
+        condemned = condemn();
+      } catch (RouteException | InterruptedException e) {
+        life.move(step -> step.unbar(reason));
+        throw e;
+      }
+      destroy(condemned);
+    } finally {
+      deletions.unlock();
+    }
+  }
+
+  /** The check that nobody uses it and the bar against those who come are one step. */
+  private Optional<RouteException> barForDeletion(
+      BranchLife.Step step, boolean force, RouteFailure reason) {
+    boolean nothingThere =
+        switch (step.state()) {
+          case Absent _, Trashed _ -> true;
+          case Failed failed -> failed.step() == Failed.Step.CREATE;
+          case Creating _, Suspended _, Starting _, Running _, Suspending _, Deleting _ -> false;
+        };
+    if (nothingThere) {
+      return Optional.of(noSuchBranch());
+    }
+    if (!force && !(step.leases().isEmpty() && step.waiters().isEmpty())) {
+      return Optional.of(inUse(step));
+    }
+    step.bar(reason);
+    return Optional.empty();
+  }
+
+  private BranchRow condemn() throws RouteException {
+    record Found(Optional<BranchRow> row, boolean condemned) {}
+    var found =
+        life.step(
+            step ->
+                new Found(
+                    step.row(),
+                    step.state() instanceof Failed failed && failed.step() == Failed.Step.DESTROY));
+    var row = found.row().orElseThrow(this::noSuchBranch);
+    if (!found.condemned()) {
+      work.condemn(row);
+    }
+    return row;
+  }
+
+  private void destroy(BranchRow condemned) throws RouteException {
+    life.move(
+        step ->
+            step.to(
+                switch (step.state()) {
+                  case Suspended suspended -> suspended.delete(step.now());
+                  case Failed failed -> failed.delete(step.now());
+                  case Absent _, Creating _, Starting _, Running _ -> throw step.illegal("delete");
+                  case Suspending _, Deleting _, Trashed _ -> throw step.illegal("delete");
+                }));
+    try {
+      work.destroy(condemned);
+    } catch (RouteException e) {
+      destroyFailed(condemned, e.failure());
+      throw e;
+    } catch (RuntimeException e) {
+      var cause = new CloneFailure.StorageFailed("unexpected: " + e, "");
+      destroyFailed(
+          condemned,
+          new RouteFailure.AgentFailed("branch \"" + name + "\" could not be deleted", cause));
+      throw e;
+    }
+    life.move(
+        step -> {
+          if (!(step.state() instanceof Deleting deleting)) {
+            throw step.illegal("trashed");
+          }
+          step.to(deleting.trashed(step.now()));
+          step.end();
+        });
+  }
+
+  private void destroyFailed(BranchRow condemned, RouteFailure cause) {
+    log.warn(
+        "branch not deleted branch={} clone={} cause=\"{}\"",
+        name,
+        condemned.cloneId(),
+        cause.message());
+    life.move(
+        step -> {
+          if (!(step.state() instanceof Deleting deleting)) {
+            throw step.illegal("destroyFailed");
+          }
+          step.to(deleting.failed(cause, step.now()));
+        });
+  }
+
+  private RouteException inUse(BranchLife.Step step) {
+    var users =
+        new ArrayList<>(step.leases().sessions().stream().map(s -> s.description()).toList());
+    if (!step.waiters().isEmpty()) {
+      users.add(step.waiters().size() + " waiting for it to run");
+    }
+    return new RouteException(
+        new RouteFailure.InUse("branch \"" + name + "\" is in use", List.copyOf(users)));
+  }
+
+  private RouteException noSuchBranch() {
+    return new RouteException(new RouteFailure.NoSuchBranch(name));
+  }
+
+  private static void await(CompletableFuture<Void> future)
+      throws RouteException, InterruptedException {
+    try {
+      future.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RouteException failure) {
+        throw failure;
+      }
+      throw new IllegalStateException(e.getCause());
+    }
+  }
+}

@@ -1,0 +1,221 @@
+package io.vela.router.branch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import io.vela.agent.CloneFailure;
+import io.vela.agent.CloneId;
+import io.vela.agent.Endpoint;
+import io.vela.agent.InstanceExit;
+import io.vela.agent.SnapshotId;
+import io.vela.config.VelaConfig;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.router.ManualTime;
+import io.vela.router.RouteFailure;
+import io.vela.router.Router.BranchSettings;
+import io.vela.router.branch.BranchState.Absent;
+import io.vela.router.branch.BranchState.Creating;
+import io.vela.router.branch.BranchState.Deleting;
+import io.vela.router.branch.BranchState.Running;
+import io.vela.router.branch.BranchState.Starting;
+import io.vela.router.branch.BranchState.Suspended;
+import io.vela.router.branch.BranchState.Suspending;
+import io.vela.router.branch.BranchState.Trashed;
+import io.vela.router.catalog.BranchRow;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Semaphore;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** A word that comes when it cannot be true is an error in Vela: it is refused, not believed. */
+class BranchProgressTest {
+  private static final Instant T0 = Instant.EPOCH;
+  private static final BranchName PR = new BranchName("pr-1");
+  private static final Endpoint ENDPOINT = new Endpoint.UnixSocket("/s");
+  private static final RouteFailure CAUSE = new RouteFailure.ShuttingDown();
+  private static final BranchRow ROW =
+      new BranchRow(
+          1,
+          PR,
+          CloneId.random(),
+          SnapshotId.random(),
+          VelaConfig.MAIN,
+          BranchRow.Phase.READY,
+          Optional.empty(),
+          T0);
+
+  private static final List<BranchState> STATES =
+      List.of(
+          new Absent(T0),
+          new Creating(VelaConfig.MAIN, 0, T0),
+          new Suspended(T0),
+          new Starting(0, T0),
+          new Running(ENDPOINT, T0),
+          new Suspending("", T0),
+          new Starting(0, T0).failed(CAUSE, T0),
+          new Deleting(T0),
+          new Trashed(T0));
+
+  private static final Map<String, Consumer<BranchProgress>> WORDS =
+      Map.of(
+          "created", progress -> progress.created(ROW),
+          "createFailed", progress -> progress.createFailed(CAUSE),
+          "started", progress -> progress.started(ENDPOINT),
+          "startFailed", progress -> progress.startFailed(CAUSE),
+          "stopLate",
+              progress -> progress.stopLate(new CloneFailure.StopTimedOut(Duration.ZERO, "")),
+          "stopped", BranchProgress::stopped);
+
+  private static final Map<String, String> LEGAL_IN =
+      Map.of(
+          "created", "creating",
+          "createFailed", "creating",
+          "started", "starting",
+          "startFailed", "starting",
+          "stopLate", "suspending",
+          "stopped", "suspending");
+
+  record Case(String word, BranchState state) {
+    boolean legal() {
+      return state.label().equals(LEGAL_IN.get(word));
+    }
+
+    @Override
+    public String toString() {
+      return word + " while " + state.label();
+    }
+  }
+
+  static Stream<Case> illegal() {
+    return all().filter(word -> !word.legal());
+  }
+
+  static Stream<Case> legal() {
+    return all().filter(Case::legal);
+  }
+
+  private static Stream<Case> all() {
+    return WORDS.keySet().stream()
+        .sorted()
+        .flatMap(word -> STATES.stream().map(state -> new Case(word, state)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("illegal")
+  void aWordOutOfTurnIsRefusedAndChangesNothing(Case when) {
+    var life = life(when.state());
+    assertThatIllegalStateException()
+        .isThrownBy(() -> tell(when, life))
+        .withMessageContaining("pr-1 is " + when.state().label())
+        .withMessageContaining(when.word());
+    assertThat(state(life)).isEqualTo(when.state());
+  }
+
+  @ParameterizedTest
+  @MethodSource("legal")
+  void aWordInTurnMovesTheBranchOn(Case when) {
+    var life = life(when.state());
+    tell(when, life);
+    assertThat(state(life)).isNotEqualTo(when.state());
+  }
+
+  @ParameterizedTest
+  @MethodSource("states")
+  void theEndOfAnEarlierInstanceChangesNothing(BranchState state) {
+    var life = life(state);
+    new BranchProgress(machine(), life, context())
+        .exited(41, new InstanceExit(ROW.cloneId(), false, ""));
+    assertThat(state(life)).isEqualTo(state);
+  }
+
+  static List<BranchState> states() {
+    return STATES;
+  }
+
+  private static void tell(Case when, BranchLife life) {
+    var word = WORDS.getOrDefault(when.word(), _ -> {});
+    word.accept(new BranchProgress(machine(), life, context()));
+  }
+
+  private static BranchState state(BranchLife life) {
+    return life.step(BranchLife.Step::state);
+  }
+
+  private static BranchLife life(BranchState state) {
+    return new BranchLife(machine(), context(), _ -> {}, state, Optional.of(ROW));
+  }
+
+  private static BranchMachine machine() {
+    return BranchMachine.suspended(ROW, context(), _ -> {});
+  }
+
+  private static BranchContext context() {
+    return new BranchContext(
+        new NoWork(),
+        new NobodyListens(),
+        Runnable::run,
+        new ManualTime(),
+        new Semaphore(1),
+        Duration.ofSeconds(30),
+        Duration.ofSeconds(5));
+  }
+
+  /** Nothing here leads to work but to the watch over an instance that runs. */
+  private static final class NoWork implements BranchWork {
+    @Override
+    public BranchRow create(BranchName name, BaselineName from, BranchSettings settings) {
+      throw new AssertionError();
+    }
+
+    @Override
+    public Endpoint start(BranchRow branch) {
+      throw new AssertionError();
+    }
+
+    @Override
+    public CompletionStage<InstanceExit> exit(BranchRow branch) {
+      return new CompletableFuture<>();
+    }
+
+    @Override
+    public void stop(BranchRow branch) {
+      throw new AssertionError();
+    }
+
+    @Override
+    public void condemn(BranchRow branch) {
+      throw new AssertionError();
+    }
+
+    @Override
+    public void destroy(BranchRow branch) {
+      throw new AssertionError();
+    }
+  }
+
+  private static final class NobodyListens implements BranchListener {
+    @Override
+    public void idle(BranchMachine branch, long epoch) {}
+
+    @Override
+    public void woke(BranchMachine branch, boolean created, Duration took) {}
+
+    @Override
+    public void wakeFailed(BranchMachine branch, BranchState.Failed.Step step, RouteFailure why) {}
+
+    @Override
+    public void suspended(BranchMachine branch, Reason reason, Outcome outcome) {}
+
+    @Override
+    public void gone(BranchMachine branch) {}
+  }
+}
