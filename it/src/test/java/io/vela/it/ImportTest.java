@@ -91,7 +91,7 @@ final class ImportTest {
       another.execute("postgres", "CREATE TABLE here AS SELECT 3 AS n");
       var running = vela.cli("baseline", "import", "dir", "--from", "dir:" + another.data());
       assertThat(running.code()).isEqualTo(1);
-      assertThat(running.err()).contains("running");
+      assertThat(running.err()).contains("a server runs on");
 
       another.stop();
       vela.cli("baseline", "import", "dir", "--from", "dir:" + another.data()).text();

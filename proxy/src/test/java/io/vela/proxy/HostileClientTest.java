@@ -248,7 +248,8 @@ class HostileClientTest {
   void whoSendsAllAtOnceAndEndsItsOutputIsAnsweredToTheEnd() throws Exception {
     // By then the end of the client's output has been seen; if not, the promise is the same.
     var wake = CompletableFuture.delayedExecutor(300, TimeUnit.MILLISECONDS);
-    router.wakes = () -> CompletableFuture.supplyAsync(() -> router.newLease(postgres.endpoint()), wake);
+    router.wakes =
+        () -> CompletableFuture.supplyAsync(() -> router.newLease(postgres.endpoint()), wake);
     try (var client = client()) {
       client.startup(BEARER);
       client.query("select 'first'");

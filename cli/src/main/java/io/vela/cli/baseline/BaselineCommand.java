@@ -86,8 +86,7 @@ public final class BaselineCommand {
       throw new CliException("--from: " + e.getMessage(), "", e);
     }
     var client = server.connect(terminal);
-    var operation = client.post("/v1/baselines", body);
-    var ended = new ImportWatch(client, operation.getString("id"), terminal).await();
+    var ended = new ImportWatch(client, terminal).run(body);
     if (server.json()) {
       terminal.json(ended);
     }
