@@ -25,14 +25,17 @@ import io.vela.router.branch.BranchState.Trashed;
 import io.vela.router.catalog.BranchRow;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -158,18 +161,47 @@ class BranchProgressTest {
     return BranchMachine.suspended(ROW, context(), _ -> {});
   }
 
+  @Test
+  void whoWaitsForAStopHearsOfItOnceTheListenerHas() {
+    var work = new ArrayList<Runnable>();
+    var heard = new ArrayList<String>();
+    var listener =
+        new NobodyListens() {
+          @Override
+          public void suspended(BranchMachine branch, Reason reason, Outcome outcome) {
+            heard.add("listener: " + reason + ", " + outcome);
+          }
+        };
+    var running = new Running(ENDPOINT, T0);
+    var life =
+        new BranchLife(machine(), context(listener, work::add), _ -> {}, running, Optional.of(ROW));
+    life.move(step -> step.beginStop(running, BranchListener.Reason.SHUTDOWN, CAUSE));
+    var stop = life.step(BranchLife.Step::stop).done().thenRun(() -> heard.add("who stopped it"));
+    var changed = life.step(BranchLife.Step::changed).thenRun(() -> heard.add("who waited"));
+
+    work.forEach(Runnable::run);
+
+    assertThat(stop).isCompleted();
+    assertThat(changed).isCompleted();
+    assertThat(heard).containsExactly("listener: shutdown, ok", "who stopped it", "who waited");
+  }
+
   private static BranchContext context() {
+    return context(new NobodyListens(), Runnable::run);
+  }
+
+  private static BranchContext context(BranchListener listener, Executor threads) {
     return new BranchContext(
         new NoWork(),
-        new NobodyListens(),
-        Runnable::run,
+        listener,
+        threads,
         new ManualTime(),
         new Semaphore(1),
         Duration.ofSeconds(30),
         Duration.ofSeconds(5));
   }
 
-  /** Nothing here leads to work but to the watch over an instance that runs. */
+  /** Nothing here leads to more work than to watch over an instance and to stop it. */
   private static final class NoWork implements BranchWork {
     @Override
     public BranchRow create(BranchName name, BaselineName from, BranchSettings settings) {
@@ -187,9 +219,7 @@ class BranchProgressTest {
     }
 
     @Override
-    public void stop(BranchRow branch) {
-      throw new AssertionError();
-    }
+    public void stop(BranchRow branch) {}
 
     @Override
     public void condemn(BranchRow branch) {
@@ -202,7 +232,7 @@ class BranchProgressTest {
     }
   }
 
-  private static final class NobodyListens implements BranchListener {
+  private static class NobodyListens implements BranchListener {
     @Override
     public void idle(BranchMachine branch, long epoch) {}
 
