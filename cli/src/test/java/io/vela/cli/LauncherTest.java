@@ -92,7 +92,8 @@ final class LauncherTest {
   private ProcessBuilder command() throws Exception {
     var programs = Files.createDirectories(machine.resolve("programs"));
     for (var program : new String[] {"sed", "head", "readlink", "dirname"}) {
-      executable(programs.resolve(program), "#!/bin/sh\nexec /usr/bin/%s \"$@\"\n".formatted(program));
+      executable(
+          programs.resolve(program), "#!/bin/sh\nexec /usr/bin/%s \"$@\"\n".formatted(program));
     }
     var command =
         new ProcessBuilder("/bin/bash", "-euc", ". \"$1\"; find_jdk", "-", SCRIPT.toString());
