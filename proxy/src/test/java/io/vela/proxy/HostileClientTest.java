@@ -131,7 +131,7 @@ class HostileClientTest {
       client.startup("user", "app", "database", "postgres");
       client.readMessage();
       client.query("select 1");
-      assertThat(client.readMessage()).contains("C08P01", "expected password response");
+      assertThat(client.readMessage()).contains("C08P01", "expected SASL response");
     }
     assertThat(router.asked).isEmpty();
   }
@@ -248,7 +248,8 @@ class HostileClientTest {
   void whoSendsAllAtOnceAndEndsItsOutputIsAnsweredToTheEnd() throws Exception {
     // By then the end of the client's output has been seen; if not, the promise is the same.
     var wake = CompletableFuture.delayedExecutor(300, TimeUnit.MILLISECONDS);
-    router.wakes = () -> CompletableFuture.supplyAsync(() -> router.newLease(postgres.endpoint()), wake);
+    router.wakes =
+        () -> CompletableFuture.supplyAsync(() -> router.newLease(postgres.endpoint()), wake);
     try (var client = client()) {
       client.startup(BEARER);
       client.query("select 'first'");

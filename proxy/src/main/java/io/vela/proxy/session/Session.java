@@ -82,9 +82,12 @@ final class Session {
     return state instanceof Relaying || state instanceof Connecting;
   }
 
-  /** Brings an answer to the event loop; whoever gets it asks whether the state is still its own. */
+  /**
+   * Brings an answer to the event loop; whoever gets it asks whether the state is still its own.
+   */
   <T> void onEventLoop(
-      CompletionStage<T> stage, BiConsumer<? super @Nullable T, ? super @Nullable Throwable> event) {
+      CompletionStage<T> stage,
+      BiConsumer<? super @Nullable T, ? super @Nullable Throwable> event) {
     var _ = stage.whenCompleteAsync(event, client.channel().eventLoop());
   }
 

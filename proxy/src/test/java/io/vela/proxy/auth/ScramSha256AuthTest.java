@@ -98,7 +98,8 @@ class ScramSha256AuthTest {
     assertThat(first(auth, CLIENT_FIRST))
         .isEqualTo("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=" + SALT + ",i=4096");
     assertThat(
-            answer(auth, 
+            answer(
+                auth,
                 response(
                     "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
                         + "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")))

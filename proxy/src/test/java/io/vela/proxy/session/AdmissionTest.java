@@ -48,15 +48,18 @@ class AdmissionTest {
     var random = new SecureRandom();
     var connector = new BackendConnector(Transport.NIO, Duration.ofSeconds(1));
     var keys = new CancelRegistry(random);
-    new Admission(new Session(new SessionServices(
-                router,
-                new Authenticator(new Secret("secret"), InstantSource.system(), random),
-                connector,
-                keys,
-                new CancelForwarder(keys, connector, meters),
-                sessions,
-                new SessionMetrics(meters, sessions),
-                LimitsConfig.DEFAULT), channel),
+    new Admission(
+            new Session(
+                new SessionServices(
+                    router,
+                    new Authenticator(new Secret("secret"), InstantSource.system(), random),
+                    connector,
+                    keys,
+                    new CancelForwarder(keys, connector, meters),
+                    sessions,
+                    new SessionMetrics(meters, sessions),
+                    LimitsConfig.DEFAULT),
+                channel),
             Optional.<BranchName>empty())
         .begin();
   }
