@@ -122,7 +122,7 @@ class RefusedAsByPostgresTest {
   }
 
   /** What a client does until it is refused. */
-  private interface Conversation {
+  interface Conversation {
     void with(RawClient client) throws Exception;
   }
 
