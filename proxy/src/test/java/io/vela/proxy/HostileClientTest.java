@@ -131,7 +131,7 @@ class HostileClientTest {
       client.startup("user", "app", "database", "postgres");
       client.readMessage();
       client.query("select 1");
-      assertThat(client.readMessage()).contains("C08P01", "expected password response");
+      assertThat(client.readMessage()).contains("C08P01", "expected SASL response");
     }
     assertThat(router.asked).isEmpty();
   }

@@ -8,6 +8,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 
 /** A client that sends what it likes. Reads give up after 30 s. */
 final class RawClient implements AutoCloseable {
@@ -53,11 +54,14 @@ final class RawClient implements AutoCloseable {
 
   void query(String sql) throws IOException {
     var body = sql.getBytes(UTF_8);
-    out.writeByte('Q');
-    out.writeInt(body.length + 5);
-    out.write(body);
-    out.writeByte(0);
-    out.flush();
+    // In one write: the other end may close after the first byte.
+    send(
+        ByteBuffer.allocate(body.length + 6)
+            .put((byte) 'Q')
+            .putInt(body.length + 5)
+            .put(body)
+            .put((byte) 0)
+            .array());
   }
 
   /** Sends no more, but reads on. */

@@ -100,7 +100,7 @@ public final class RealPostgres implements AutoCloseable {
 
   /** Where it asks for passwords. */
   public InetSocketAddress address() {
-    return new InetSocketAddress("127.0.0.1", port);
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
   }
 
   /** Runs SQL as superuser past the proxy and returns the first column, a line for each row. */

@@ -1,6 +1,7 @@
 package io.vela.proxy.relay;
 
 import io.netty.channel.Channel;
+import io.netty.channel.socket.DuplexChannel;
 
 /**
  * Lets one channel be read or not, depending on whether its peer takes what is read. Used on the
@@ -26,10 +27,15 @@ final class ReadGate {
   void open() {
     if (!open) {
       open = true;
-      // Of a closed channel this would only make an exception.
-      if (source.isOpen()) {
-        source.config().setAutoRead(true);
-      }
+      readOn(source);
+    }
+  }
+
+  /** Lets a channel be read, unless it never will: of a closed one this would make an exception. */
+  static void readOn(Channel channel) {
+    var ended = channel instanceof DuplexChannel duplex && duplex.isInputShutdown();
+    if (channel.isOpen() && !ended) {
+      channel.config().setAutoRead(true);
     }
   }
 }

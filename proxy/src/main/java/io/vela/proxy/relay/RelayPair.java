@@ -114,8 +114,8 @@ public final class RelayPair {
     backend.config().setAutoClose(false);
     client.pipeline().addLast(clientHandler);
     backend.pipeline().addLast(backendHandler);
-    client.config().setAutoRead(true);
-    backend.config().setAutoRead(true);
+    ReadGate.readOn(client);
+    ReadGate.readOn(backend);
     if (!backend.isActive()) {
       channelClosed(Direction.TO_CLIENT);
     }

@@ -85,12 +85,16 @@ final class ClientLink {
   void relayBegan() {
     channel.pipeline().remove(ClientHandler.class);
     var ahead = takeHeld();
-    if (ahead.isReadable()) {
-      channel.pipeline().fireChannelRead(ahead).fireChannelReadComplete();
-    } else {
+    var inputEnded = channel instanceof DuplexChannel duplex && duplex.isInputShutdown();
+    if (!ahead.isReadable()) {
       ahead.release();
+    } else if (inputEnded) {
+      // No read is complete here: the end of the pipeline would begin another, which now fails.
+      channel.pipeline().fireChannelRead(ahead);
+    } else {
+      channel.pipeline().fireChannelRead(ahead).fireChannelReadComplete();
     }
-    if (channel instanceof DuplexChannel duplex && duplex.isInputShutdown()) {
+    if (inputEnded) {
       // The relay was not there to be told.
       channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
     }
