@@ -44,8 +44,8 @@ public final class LocalCloneService implements CloneService {
   }
 
   /**
-   * Opens the service on a pool that no other Vela uses: clears away what an earlier one left half
-   * made, and adopts the instances that outlived it.
+   * Opens the service on a pool that no other Vela uses: ends what an earlier one left at work,
+   * clears away what it left half made, and adopts the instances that outlived it.
    *
    * @param user who owns the volumes and runs Postgres
    * @param run folder of the instances' private folders, which the user can reach by a path of at
@@ -71,6 +71,7 @@ public final class LocalCloneService implements CloneService {
     }
     var instances = new Instances(binaries, user, run, config.sharedBuffers());
     var maker = new SnapshotMaker(pool, binaries, user, run, config.sharedBuffers());
+    new Orphans(pool, user).end();
     maker.discardHalfMade();
     for (var id : pool.clones()) {
       instances.adopt(id, pool.clone(id));

@@ -5,7 +5,6 @@ import io.vela.agent.exec.ServiceUser;
 import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.Preparation;
-import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.VolumeRecord;
 import io.vela.agent.source.Importers;
 import io.vela.agent.storage.Pool;
@@ -13,7 +12,6 @@ import io.vela.config.value.ByteSize;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,7 +23,6 @@ import org.slf4j.LoggerFactory;
 final class SnapshotMaker {
   private static final Logger log = LoggerFactory.getLogger(SnapshotMaker.class);
   private static final String RUN_PREFIX = "s-";
-  private static final int KILL_SECONDS = 10;
 
   private final Pool pool;
   private final Importers importers;
@@ -88,25 +85,9 @@ final class SnapshotMaker {
     }
   }
 
-  /**
-   * Ends the processes that a killed Vela left at work in staging, and removes what is there. Only
-   * while nothing is being made.
-   */
+  /** Removes what a killed Vela left half made. Only while nothing is being made. */
   void discardHalfMade() throws CloneException {
-    var folder = pool.root().resolve("staging");
     try {
-      for (var process : RunningProcesses.list()) {
-        if (process.worksIn(folder)) {
-          log.info(
-              "orphan ended pid={} program={}", process.handle().pid(), process.argv().getFirst());
-          process.handle().destroyForcibly();
-          process
-              .handle()
-              .onExit()
-              .completeOnTimeout(process.handle(), KILL_SECONDS, TimeUnit.SECONDS)
-              .join();
-        }
-      }
       pool.discardHalfMade();
       if (Files.isDirectory(run)) {
         try (var folders = Files.newDirectoryStream(run, RUN_PREFIX + "*")) {

@@ -155,6 +155,32 @@ class GuardedCloneTest {
   }
 
   @Test
+  void aRoleOrDatabaseThatLoadsAMissingLibraryCanStillBeLoggedInto() throws Exception {
+    var production = production(sandbox.cluster(MAJOR, "production"));
+    production.sql(
+        "CREATE ROLE \"An App\" LOGIN",
+        "ALTER ROLE \"An App\" SET session_preload_libraries = 'no_such', 'auto_explain'",
+        "ALTER ROLE \"An App\" SET work_mem = '5MB'",
+        "ALTER ROLE \"An App\" IN DATABASE postgres SET session_preload_libraries = 'auto_explain'",
+        "ALTER DATABASE postgres SET local_preload_libraries = 'no_such'",
+        "ALTER DATABASE postgres SET work_mem = '6MB'");
+    production.stop();
+
+    var id = fixture.started(fixture.snapshot(new Source.Directory(production.data().toString())));
+
+    assertThat(fixture.sql(id, "SHOW work_mem")).containsExactly("6MB");
+    assertThat(
+            fixture.sql(
+                id,
+                "SELECT setrole::regrole || ' ' || setdatabase::text::int::bool || ' ' ||"
+                    + " setconfig::text FROM pg_db_role_setting ORDER BY 1"))
+        .containsExactly(
+            "\"An App\" false {session_preload_libraries=auto_explain,work_mem=5MB}",
+            "\"An App\" true {session_preload_libraries=auto_explain}",
+            "- true {work_mem=6MB}");
+  }
+
+  @Test
   void dataThatCameWithoutAConfigurationGetsTheSourcesSettings() throws Exception {
     var data =
         sandbox.cluster(

@@ -11,12 +11,12 @@ import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.Sandbox;
 import io.vela.config.PostgresConfig;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -60,9 +60,9 @@ class LocalCloneServiceTest {
 
   @Test
   void aSnapshotIsCleanAndKnowsItsContents() throws Exception {
-    var info = fixture.service.snapshots().getFirst();
+    var info = snapshot;
 
-    assertThat(info).isEqualTo(snapshot);
+    assertThat(fixture.service.snapshots()).contains(info);
     assertThat(info.clean()).isTrue();
     assertThat(info.bytes()).isGreaterThan(10 << 20);
     var contents = info.contents();
@@ -163,7 +163,7 @@ class LocalCloneServiceTest {
 
     assertThat(fixture.service.contents(id).role("later")).isPresent();
     assertThat(fixture.open().contents(id).role("later")).isPresent();
-    assertThat(fixture.service.snapshots().getFirst().contents().role("later")).isEmpty();
+    assertThat(fixture.service.snapshots()).contains(snapshot);
   }
 
   @Test
@@ -214,18 +214,20 @@ class LocalCloneServiceTest {
   }
 
   @Test
-  void whatAKilledVelaLeftInStagingIsEndedAndRemoved() throws Exception {
-    var staging = fixture.pool.createStaging("0123456789abcdef");
-    var file = Files.writeString(staging.resolve("half"), "made");
-    Files.createDirectories(fixture.run.resolve("s-0123456789abcdef"));
-    var orphan =
-        Command.of("tail", "-f", file.toString()).start(fixture.sandbox.root().resolve("log"));
+  void anAdoptedPostmasterThatIsKilledCompletesTheExit() throws Exception {
+    var id = fixture.started(snapshot);
+    var next = fixture.open();
+    var exit = next.exit(id).toCompletableFuture();
+    var data = fixture.data(id);
 
-    fixture.open();
+    RunningProcesses.list().stream()
+        .filter(process -> process.serves(data))
+        .forEach(process -> process.handle().destroyForcibly());
 
-    assertThat(orphan.waitFor(10, TimeUnit.SECONDS)).isTrue();
-    assertThat(staging).doesNotExist();
-    assertThat(fixture.run.resolve("s-0123456789abcdef")).doesNotExist();
+    assertThat(exit.get(2, TimeUnit.SECONDS).requested()).isFalse();
+    assertThat(next.clones()).contains(new CloneInfo(id, Optional.empty()));
+    next.start(id, ServiceFixture.SETTINGS);
+    assertThat(next.exit(id).toCompletableFuture()).isNotDone();
   }
 
   @Test
@@ -243,6 +245,44 @@ class LocalCloneServiceTest {
         .isInstanceOf(CloneException.class)
         .hasMessageContaining("107 bytes");
     assertThat(Path.of(deep.toString())).doesNotExist();
+  }
+
+  @Test
+  void anInterruptCancelsALongSeedAndLeavesNothing() throws Exception {
+    var before = fixture.service.snapshots();
+    var source =
+        new Source.Empty(
+            Sandbox.EIGHTEEN, List.of(new Source.Script("postgres", "SELECT pg_sleep(3600)")));
+    var end = new CompletableFuture<Exception>();
+    var seeding =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    fixture.snapshot(source);
+                    end.completeExceptionally(new AssertionError("the seed ended"));
+                  } catch (CloneException | InterruptedException e) {
+                    end.complete(e);
+                  }
+                });
+    await().atMost(Sandbox.TIMEOUT).until(this::aSeedRuns);
+
+    seeding.interrupt();
+
+    assertThat(end.get(20, TimeUnit.SECONDS)).isInstanceOf(InterruptedException.class);
+    assertThat(aSeedRuns()).isFalse();
+    assertThat(fixture.service.snapshots()).hasSameSizeAs(before);
+    assertThat(fixture.pool.root().resolve("staging")).isEmptyDirectory();
+  }
+
+  private boolean aSeedRuns() throws Exception {
+    var staging = fixture.pool.root().resolve("staging");
+    return RunningProcesses.list().stream()
+        .filter(process -> process.argv().getFirst().contains("[local] SELECT"))
+        .flatMap(process -> process.handle().parent().stream())
+        .flatMap(parent -> RunningProcesses.find(parent.pid()).stream())
+        .flatMap(parent -> parent.served().stream())
+        .anyMatch(data -> data.startsWith(staging));
   }
 
   @Test

@@ -22,6 +22,10 @@ public final class InstanceSql {
   /** {@code application_name} of the agent's own sessions, which never count as use. */
   public static final String APPLICATION = "vela";
 
+  /** A role's or database's own libraries may be missing here, and then nobody can log in. */
+  private static final String NO_LIBRARIES =
+      "-c session_preload_libraries= -c local_preload_libraries= ";
+
   private static final String INVALID_CATALOG_NAME = "3D000";
   private static final int TIMEOUT_SECONDS = 30;
 
@@ -97,11 +101,12 @@ public final class InstanceSql {
    * Runs a script in an ordinary session of the superuser, without a limit on its time.
    *
    * @param sql one or more statements
+   * @throws InterruptedException when the calling thread was interrupted; the script was cancelled
    */
-  public void run(String database, String sql) throws CloneException {
+  public void run(String database, String sql) throws CloneException, InterruptedException {
     try (var session = open(database, "", 0);
         var statement = session.createStatement()) {
-      statement.execute(sql);
+      CancellableStatement.run(statement, sql);
     } catch (SQLException e) {
       throw failed(database, e);
     }
@@ -111,7 +116,7 @@ public final class InstanceSql {
     var properties = new Properties();
     properties.setProperty("user", superuser);
     properties.setProperty("ApplicationName", APPLICATION);
-    properties.setProperty("options", options);
+    properties.setProperty("options", NO_LIBRARIES + options);
     properties.setProperty("socketFactory", "org.newsclub.net.unix.AFUNIXSocketFactory$FactoryArg");
     properties.setProperty("socketFactoryArg", endpoint.socket());
     properties.setProperty("sslMode", "disable");

@@ -26,6 +26,7 @@ import java.util.concurrent.TimeoutException;
  */
 public final class PostgresInstance {
   private static final Duration POLL = Duration.ofMillis(1);
+  private static final Duration ADOPTED_POLL = Duration.ofMillis(100);
   private static final Duration STOP_OF_FAILED_START = Duration.ofSeconds(10);
 
   /** A postmaster that was killed leaves children that end within moments. */
@@ -124,13 +125,43 @@ public final class PostgresInstance {
       Duration timeout)
       throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
-    var found = processes.stream().filter(process -> process.serves(files.data())).findFirst();
+    var serving = processes.stream().filter(process -> process.serves(files.data())).toList();
+    var pids = serving.stream().map(process -> process.handle().pid()).toList();
+    var found =
+        serving.stream()
+            // A child has its parent's command line until it has put its own title there.
+            .filter(
+                process -> process.handle().parent().filter(p -> pids.contains(p.pid())).isEmpty())
+            .findFirst();
     if (found.isEmpty()) {
       return Optional.empty();
     }
     var handle = found.get().handle();
-    var instance = new PostgresInstance(installation, user, files, handle, handle.onExit());
+    var instance = new PostgresInstance(installation, user, files, handle, exit(found.get()));
     return instance.awaitReady(deadline, timeout) ? Optional.of(instance) : Optional.empty();
+  }
+
+  /**
+   * Completes when a process that is nobody's child here has ended. Java would look every five
+   * seconds, and would wait for ever where nobody collects ended processes, as in a container
+   * without an init.
+   */
+  private static CompletableFuture<Boolean> exit(RunningProcesses.Running process) {
+    var exit = new CompletableFuture<Boolean>();
+    Thread.ofVirtual()
+        .name("adopted-" + process.handle().pid())
+        .start(
+            () -> {
+              try {
+                while (process.isThere()) {
+                  Thread.sleep(ADOPTED_POLL);
+                }
+                exit.complete(true);
+              } catch (InterruptedException e) {
+                exit.completeExceptionally(e);
+              }
+            });
+    return exit;
   }
 
   /** Whether it became ready; it has ended when not. */

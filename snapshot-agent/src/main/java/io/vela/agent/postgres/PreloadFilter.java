@@ -23,6 +23,9 @@ final class PreloadFilter {
   private static final Set<String> ACTING =
       Set.of("bdr", "pg_net", "pgactive", "pglogical", "repmgr", "spock");
 
+  static final String SESSION = "session_preload_libraries";
+  static final String LOCAL = "local_preload_libraries";
+
   private final Installation installation;
   private final ServiceUser user;
 
@@ -35,11 +38,25 @@ final class PreloadFilter {
   Preload read(Path data) throws CloneException, InterruptedException {
     var dropped = new ArrayList<String>();
     return new Preload(
-        keep(configured(data, "shared_preload_libraries"), "", dropped),
-        keep(configured(data, "session_preload_libraries"), "", dropped),
-        // A name without a folder is looked for in plugins, for this setting only.
-        keep(configured(data, "local_preload_libraries"), "plugins", dropped),
+        keep(data, "shared_preload_libraries", dropped),
+        keep(data, SESSION, dropped),
+        keep(data, LOCAL, dropped),
         dropped);
+  }
+
+  private List<String> keep(Path data, String setting, List<String> dropped)
+      throws CloneException, InterruptedException {
+    var names = configured(data, setting);
+    var kept = kept(setting, names);
+    names.stream().filter(name -> !kept.contains(name)).forEach(dropped::add);
+    return kept;
+  }
+
+  /** Those of a setting's libraries that a clone loads. */
+  List<String> kept(String setting, List<String> names) {
+    // A name without a folder is looked for in plugins, for that setting only.
+    var folder = setting.equals(LOCAL) ? "plugins" : "";
+    return names.stream().filter(name -> isInstalled(name, folder) && !isActing(name)).toList();
   }
 
   /** The value in the configuration files, as {@code postgres -C} prints it without starting. */
@@ -83,14 +100,6 @@ final class PreloadFilter {
       }
     }
     return List.copyOf(elements);
-  }
-
-  private List<String> keep(List<String> names, String folder, List<String> dropped) {
-    var kept = new ArrayList<String>();
-    for (var name : names) {
-      (isInstalled(name, folder) && !isActing(name) ? kept : dropped).add(name);
-    }
-    return kept;
   }
 
   private boolean isInstalled(String name, String folder) {

@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Makes imported data clean, so that its clones start without recovery and without acting as what
- * they were copied from: recovers it, detaches its subscriptions, seeds it, reads it, stops it.
+ * they were copied from: recovers it, detaches its subscriptions, drops what it would load and is
+ * missing, seeds it, reads it, stops it.
  */
 public final class Preparation {
   private static final Logger log = LoggerFactory.getLogger(Preparation.class);
@@ -58,7 +59,8 @@ public final class Preparation {
       data.removeLeftovers();
       data.ensureConfiguration(configuration, user);
       files.prepareRun(user);
-      var preload = new PreloadFilter(installation, user).read(data.path());
+      var filter = new PreloadFilter(installation, user);
+      var preload = filter.read(data.path());
       if (!preload.dropped().isEmpty()) {
         log.warn(
             "libraries not loaded in clones volume={} libraries={}",
@@ -76,7 +78,7 @@ public final class Preparation {
           SuperuserSearch.find(installation, user, data.path(), settings, START_TIMEOUT);
       var instance = PostgresInstance.start(installation, user, files, settings, START_TIMEOUT);
       var sql = new InstanceSql(files.endpoint(), installation.major(), superuser);
-      var record = withServer(instance, sql, seed, preload, data);
+      var record = withServer(instance, sql, seed, filter, preload, data);
       if (!data.isShutDown()) {
         throw new CloneException(
             new StartFailed("Postgres did not shut down cleanly", files.logTail()));
@@ -95,12 +97,14 @@ public final class Preparation {
       PostgresInstance instance,
       InstanceSql sql,
       List<Script> seed,
+      PreloadFilter filter,
       Preload preload,
       DataDirectory data)
       throws CloneException, IOException, InterruptedException {
     try {
       var known = List.of("postgres", "template1");
       Subscriptions.detach(sql, known);
+      RoleLibraries.removeMissing(sql, known, filter);
       for (var script : seed) {
         if (Thread.interrupted()) {
           throw new InterruptedException();

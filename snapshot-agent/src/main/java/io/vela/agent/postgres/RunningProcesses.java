@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The processes of this host by their command lines, as {@code /proc} has them (proc(5)). Needed
@@ -22,18 +23,38 @@ public final class RunningProcesses {
    * @param argv its program and arguments
    */
   public record Running(ProcessHandle handle, List<String> argv) {
-    /** Whether it is a postmaster of that data directory, or on its way to become it. */
-    public boolean serves(Path data) {
+    /** The data directory that it serves as a Postgres, or is on its way to. */
+    public Optional<Path> served() {
       int option = argv.indexOf("-D");
       return option >= 0
-          && option + 1 < argv.size()
-          && argv.get(option + 1).equals(data.toString())
-          && argv.subList(0, option).stream().anyMatch(word -> word.endsWith("/postgres"));
+              && option + 1 < argv.size()
+              && argv.subList(0, option).stream().anyMatch(word -> word.endsWith("/postgres"))
+          ? Optional.of(Path.of(argv.get(option + 1)))
+          : Optional.empty();
     }
 
-    /** Whether one of its arguments is a path in that folder. */
+    /** Whether it is a postmaster of that data directory, or on its way to become it. */
+    public boolean serves(Path data) {
+      return served().filter(data::equals).isPresent();
+    }
+
+    /** Whether one of its arguments is a path in that folder, or gives one to an option. */
     public boolean worksIn(Path folder) {
-      return argv.stream().skip(1).anyMatch(word -> word.contains(folder + "/"));
+      var path = folder + "/";
+      return argv.stream()
+          .skip(1)
+          .anyMatch(word -> word.startsWith(path) || word.contains("=" + path));
+    }
+
+    /** Whether it is one of these programs, or a shell or wrapper that runs one. */
+    public boolean runsOneOf(Set<String> programs) {
+      return argv.stream()
+          .anyMatch(word -> programs.contains(word.substring(word.lastIndexOf('/') + 1)));
+    }
+
+    /** Whether it still is: one that has ended but was not waited for has no command line. */
+    public boolean isThere() {
+      return find(handle.pid()).filter(now -> now.handle().equals(handle)).isPresent();
     }
   }
 
@@ -49,13 +70,14 @@ public final class RunningProcesses {
   }
 
   /** The process of that id. */
-  static Optional<Running> find(long pid) {
+  public static Optional<Running> find(long pid) {
     try {
       var line =
           new String(Files.readAllBytes(PROC.resolve(pid + "/cmdline")), StandardCharsets.UTF_8);
-      return line.isEmpty()
+      var argv = List.of(line.split("\0"));
+      return line.isEmpty() || argv.isEmpty()
           ? Optional.empty()
-          : ProcessHandle.of(pid).map(handle -> new Running(handle, List.of(line.split("\0"))));
+          : ProcessHandle.of(pid).map(handle -> new Running(handle, argv));
     } catch (IOException e) {
       // It has ended in the meantime.
       return Optional.empty();
