@@ -30,6 +30,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -92,7 +93,9 @@ final class Up {
     var user = ServiceUser.resolve(say);
     // Before all that makes a path: what is below a closed folder has another one from here on.
     var data = new ReachablePath(user, say).reachable(config.data());
-    var binaries = new PostgresBinaries(config.postgres().searchPath(), data.resolve("postgres"));
+    var binaries =
+        new PostgresBinaries(
+            config.postgres().searchPath(), data.resolve("postgres"), unpackedByTheBuild(user));
     var run = passage(data.resolve("run"));
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     parts.add("threads", threads::shutdownNow);
@@ -164,6 +167,12 @@ final class Up {
       var vertx = Beside.result(opening);
       return PgCatalog.open(vertx, database.client(), database.jdbc(), threads);
     }
+  }
+
+  /** What {@code ./vela} unpacked when it built, if the user that runs Postgres can reach it. */
+  private List<Path> unpackedByTheBuild(ServiceUser user) throws InterruptedException {
+    var folder = terminal.variable("VELA_POSTGRES").map(Path::of);
+    return folder.isPresent() && user.canReach(folder.get()) ? List.of(folder.get()) : List.of();
   }
 
   private CatalogDatabase database(

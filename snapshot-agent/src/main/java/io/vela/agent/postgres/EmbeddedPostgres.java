@@ -33,14 +33,17 @@ final class EmbeddedPostgres {
   private static final Pattern JAR = Pattern.compile("-((\\d+)\\.(\\d+)\\.(\\d+))\\.jar!/");
 
   private final Path folder;
+  private final List<Path> prepared;
 
   private record Archive(String version, int major, int minor, URL url) {}
 
   /**
    * @param folder where versions are unpacked, each in a folder of its own
+   * @param prepared folders of the same form where a version may be already
    */
-  EmbeddedPostgres(Path folder) {
+  EmbeddedPostgres(Path folder, List<Path> prepared) {
     this.folder = folder;
+    this.prepared = List.copyOf(prepared);
   }
 
   /**
@@ -58,7 +61,13 @@ final class EmbeddedPostgres {
       if (newest.isEmpty()) {
         return Optional.empty();
       }
-      var target = folder.resolve(newest.get().version());
+      var version = newest.get().version();
+      for (var place : prepared) {
+        if (Files.isDirectory(place.resolve(version))) {
+          return Optional.of(place.resolve(version));
+        }
+      }
+      var target = folder.resolve(version);
       if (!Files.isDirectory(target)) {
         unpack(newest.get(), target);
       }
@@ -124,8 +133,7 @@ final class EmbeddedPostgres {
       Files.copy(in, packed);
     }
     // Whatever the umask says (p): the user that runs Postgres must be able to read it. Owned by
-    // who
-    // unpacks it (o). tar itself refuses paths that lead out of the folder.
+    // who unpacks it (o). tar itself refuses paths that lead out of the folder.
     var result =
         Command.of("tar", "-xJpof", packed.toString(), "-C", root.toString()).within(TIMEOUT).run();
     if (!result.ok()) {
