@@ -37,16 +37,30 @@ public final class PostgresBinaries {
    *     able to reach it
    */
   public PostgresBinaries(List<Path> searchPath, Path unpacked) {
-    this(searchPath, Path.of("/usr"), unpacked);
+    this(searchPath, unpacked, List.of());
+  }
+
+  /**
+   * The same, with folders where an embedded Postgres may have been unpacked before.
+   *
+   * @param prepared folders that hold {@code <version>/bin/postgres}, the version in full; the user
+   *     that runs Postgres must be able to reach them
+   */
+  public PostgresBinaries(List<Path> searchPath, Path unpacked, List<Path> prepared) {
+    this(searchPath, Path.of("/usr"), new EmbeddedPostgres(unpacked, prepared));
   }
 
   /**
    * @param packages below which Debian and the PGDG packages put Postgres
    */
   PostgresBinaries(List<Path> searchPath, Path packages, Path unpacked) {
+    this(searchPath, packages, new EmbeddedPostgres(unpacked, List.of()));
+  }
+
+  private PostgresBinaries(List<Path> searchPath, Path packages, EmbeddedPostgres embedded) {
     this.searchPath = List.copyOf(searchPath);
     this.packages = packages;
-    this.embedded = new EmbeddedPostgres(unpacked);
+    this.embedded = embedded;
   }
 
   /**
