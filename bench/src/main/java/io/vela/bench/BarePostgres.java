@@ -75,16 +75,28 @@ final class BarePostgres {
             "postgres",
             new Secret(""),
             "postgres");
-    while (true) {
-      try {
-        client.fetch();
-        return new Server(process, (System.nanoTime() - begin) / 1e6);
-      } catch (IOException e) {
-        if (!process.isAlive()) {
-          throw new IOException(
-              "bare postgres did not start: " + Files.readString(run.resolve("log")), e);
+    return await(process, client, begin);
+  }
+
+  private Server await(Process process, FirstRow client, long begin) throws IOException {
+    boolean ready = false;
+    try {
+      while (true) {
+        try {
+          client.fetch();
+          ready = true;
+          return new Server(process, (System.nanoTime() - begin) / 1e6);
+        } catch (IOException e) {
+          if (!process.isAlive()) {
+            throw new IOException(
+                "bare postgres did not start: " + Files.readString(run.resolve("log")), e);
+          }
+          LockSupport.parkNanos(RETRY_NANOS);
         }
-        LockSupport.parkNanos(RETRY_NANOS);
+      }
+    } finally {
+      if (!ready) {
+        process.destroy();
       }
     }
   }

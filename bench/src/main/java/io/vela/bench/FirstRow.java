@@ -15,6 +15,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The smallest client that can be timed: connects, authenticates (trust or SCRAM-SHA-256), asks
@@ -71,12 +72,7 @@ final class FirstRow {
 
   private void authenticate(DataInputStream in, DataOutputStream out) throws IOException {
     try {
-      var scram =
-          ScramClient.builder()
-              .advertisedMechanisms(List.of("SCRAM-SHA-256"))
-              .username("*")
-              .password(password.reveal().toCharArray())
-              .build();
+      Optional<ScramClient> exchange = Optional.empty();
       while (true) {
         var message = read(in);
         if (message.type == 'Z') {
@@ -88,6 +84,8 @@ final class FirstRow {
         var body = new String(message.body, 4, message.body.length - 4, StandardCharsets.UTF_8);
         switch (message.body[3]) {
           case 10 -> {
+            var scram = scram();
+            exchange = Optional.of(scram);
             var first = scram.clientFirstMessage().toString().getBytes(StandardCharsets.UTF_8);
             var bytes = new ByteArrayOutputStream();
             var reply = new DataOutputStream(bytes);
@@ -97,10 +95,11 @@ final class FirstRow {
             send(out, 'p', bytes.toByteArray());
           }
           case 11 -> {
+            var scram = exchange.orElseThrow();
             scram.serverFirstMessage(body);
             send(out, 'p', scram.clientFinalMessage().toString().getBytes(StandardCharsets.UTF_8));
           }
-          case 12 -> scram.serverFinalMessage(body);
+          case 12 -> exchange.orElseThrow().serverFinalMessage(body);
           case 0 -> {}
           default -> throw new IOException("unexpected authentication " + message.body[3]);
         }
@@ -108,6 +107,14 @@ final class FirstRow {
     } catch (ScramException e) {
       throw new IOException(e);
     }
+  }
+
+  private ScramClient scram() throws ScramException {
+    return ScramClient.builder()
+        .advertisedMechanisms(List.of("SCRAM-SHA-256"))
+        .username("*")
+        .password(password.reveal().toCharArray())
+        .build();
   }
 
   private byte[] startup() throws IOException {
