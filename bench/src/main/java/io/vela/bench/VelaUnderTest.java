@@ -103,7 +103,7 @@ final class VelaUnderTest implements AutoCloseable {
     while (true) {
       var now = rest.get(path);
       switch (now.getString("state")) {
-        case "succeeded", "done" -> {
+        case "succeeded" -> {
           return;
         }
         case "running" -> LockSupport.parkNanos(Duration.ofMillis(200).toNanos());

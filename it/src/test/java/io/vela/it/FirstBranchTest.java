@@ -44,7 +44,7 @@ final class FirstBranchTest {
 
     assertThat(vela.psql("app", "app", "app@demo-look", "-c", "SELECT count(*) FROM orders").text())
         .isEqualTo("180000");
-    assertThat(vela.psql("app", "app", "app@demo-look", "-c", rows).text()).startsWith("11");
+    assertThat(vela.psql("app", "app", "app@demo-look", "-c", rows).text()).isEqualTo("11\nt");
   }
 
   @Test
@@ -102,7 +102,7 @@ final class FirstBranchTest {
               .entrySet()) {
         var row = statement.executeQuery("SHOW " + expected.getKey());
         row.next();
-        assertThat(row.getString(1)).isIn(expected.getValue(), "12345ms");
+        assertThat(row.getString(1)).isEqualTo(expected.getValue());
       }
     }
     var zone =

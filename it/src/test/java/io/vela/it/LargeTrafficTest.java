@@ -69,9 +69,7 @@ final class LargeTrafficTest {
               .getCopyAPI()
               .copyIn("COPY bytes_in FROM STDIN WHERE length(line) = 0", new Lines());
       assertThat(rows).isZero();
-      assertThat(
-              vela.metric(
-                  "^vela_relay_bytes_total\\{.*direction=\"(in|to_backend|client_to_backend|frontend)\""))
+      assertThat(vela.metric("^vela_relay_bytes_total\\{.*direction=\"to_backend\""))
           .isGreaterThan(GIGABYTE);
     }
   }
@@ -96,7 +94,7 @@ final class LargeTrafficTest {
   void aValueOfAHundredMegabytesGoesBothWays() throws Exception {
     var value = "v".repeat(100 << 20);
     try (var connection = connect();
-        var statement = connection.prepareStatement("SELECT $1::text || 'w'".replace("$1", "?"))) {
+        var statement = connection.prepareStatement("SELECT ?::text || 'w'")) {
       statement.setString(1, value);
       try (var row = statement.executeQuery()) {
         row.next();
