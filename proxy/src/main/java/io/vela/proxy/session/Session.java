@@ -1,6 +1,7 @@
 package io.vela.proxy.session;
 
 import io.netty.channel.Channel;
+import io.vela.proxy.auth.ConnectionSecurity;
 import io.vela.proxy.relay.RelayEnd;
 import io.vela.proxy.session.SessionState.Authenticating;
 import io.vela.proxy.session.SessionState.AwaitingStartup;
@@ -30,6 +31,7 @@ final class Session {
   private final ClientLink client;
   private final SessionLog log;
   private final SessionTimer timer;
+  private ConnectionSecurity security;
 
   private volatile SessionState state = SessionState.initial();
 
@@ -39,6 +41,7 @@ final class Session {
     this.client = new ClientLink(channel, services.limits().startupHold().bytes());
     this.log = new SessionLog(services.sessions().nextId(), address.toString());
     this.timer = new SessionTimer(channel.eventLoop());
+    this.security = ConnectionSecurity.plaintext(address.isLoopback());
   }
 
   SessionServices services() {
@@ -59,6 +62,16 @@ final class Session {
 
   SessionTimer timer() {
     return timer;
+  }
+
+  /** What protects the connection; changes once, when TLS begins. */
+  ConnectionSecurity security() {
+    return security;
+  }
+
+  /** TLS has begun. */
+  void secured(ConnectionSecurity with) {
+    security = with;
   }
 
   SessionState state() {
