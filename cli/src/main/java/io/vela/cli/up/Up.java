@@ -128,7 +128,7 @@ final class Up {
         ProxyServer.start(
             config.listen(),
             config.limits(),
-            config.transport(),
+            config.network(),
             router,
             metrics.meters(),
             new KeptSecret(config.data()).read());
