@@ -28,6 +28,7 @@ final class AdminRoutes {
   private final Operations operations;
   private final MetricsPage metrics;
   private final HostPort proxy;
+  private final Reload reload;
   private final Dispatcher dispatcher;
 
   AdminRoutes(
@@ -35,11 +36,13 @@ final class AdminRoutes {
       Operations operations,
       MetricsPage metrics,
       HostPort proxy,
+      Reload reload,
       Dispatcher dispatcher) {
     this.router = router;
     this.operations = operations;
     this.metrics = metrics;
     this.proxy = proxy;
+    this.reload = reload;
     this.dispatcher = dispatcher;
   }
 
@@ -65,6 +68,7 @@ final class AdminRoutes {
     add(routes, HttpMethod.DELETE, "/v1/operations/:id", baselines::cancel);
     var tokens = new TokenActions(router, Clock.systemUTC(), proxy);
     add(routes, HttpMethod.POST, "/v1/tokens", tokens::mint);
+    add(routes, HttpMethod.POST, "/v1/reload", new ReloadAction(reload)::run);
     add(routes, HttpMethod.GET, "/v1/pool", _ -> Reply.ok(Views.pool(router.pool())));
     add(routes, HttpMethod.GET, "/v1/openapi.yaml", _ -> openApi());
 

@@ -46,16 +46,17 @@ public final class AdminServer implements AutoCloseable {
    * @param router asked on virtual threads; not closed by this
    * @param metrics what {@code /metrics} shows
    * @param proxy where Postgres clients connect, for connection strings
+   * @param reload run on virtual threads
    * @throws IOException when the address cannot be listened on
    */
   public static AdminServer start(
-      HostPort listen, Router router, MetricsPage metrics, HostPort proxy)
+      HostPort listen, Router router, MetricsPage metrics, HostPort proxy, Reload reload)
       throws IOException, InterruptedException {
     var vertx = vertx();
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     var operations = new Operations(router, Clock.systemUTC());
     var routes =
-        new AdminRoutes(router, operations, metrics, proxy, new Dispatcher(router, threads));
+        new AdminRoutes(router, operations, metrics, proxy, reload, new Dispatcher(router, threads));
     try {
       var server =
           await(

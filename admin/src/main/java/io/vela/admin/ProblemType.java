@@ -23,6 +23,7 @@ enum ProblemType {
   TOO_LARGE(413, "The request is too large"),
   UNSUPPORTED_SOURCE(422, "The source cannot be imported"),
   BINARIES_MISSING(422, "Postgres programs are missing"),
+  INVALID_CONFIGURATION(422, "The configuration cannot be used"),
   AGENT_FAILED(500, "The agent could not do it"),
   INTERNAL(500, "Vela made a mistake"),
   SOURCE_FAILED(502, "The source could not be read"),

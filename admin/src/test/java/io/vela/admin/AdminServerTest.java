@@ -3,6 +3,9 @@ package io.vela.admin;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vela.config.ConfigException;
+import io.vela.config.ConfigException.ConfigError;
+import io.vela.config.LiveConfig;
 import io.vela.config.value.HostPort;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
@@ -13,6 +16,8 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -27,13 +32,21 @@ final class AdminServerTest {
   private final FakeRouter router = new FakeRouter();
   private final MetricsPage metrics = new MetricsPage();
   private final HttpClient client = HttpClient.newHttpClient();
+  private Optional<ConfigException> brokenFile = Optional.empty();
   private AdminServer server;
 
   @BeforeEach
   void start() throws Exception {
     server =
         AdminServer.start(
-            new HostPort("127.0.0.1", 0), router, metrics, new HostPort("127.0.0.1", 6432));
+            new HostPort("127.0.0.1", 0), router, metrics, new HostPort("127.0.0.1", 6432), this::reload);
+  }
+
+  private LiveConfig.Change reload() throws ConfigException {
+    if (brokenFile.isPresent()) {
+      throw brokenFile.get();
+    }
+    return new LiveConfig.Change(List.of("limits"), List.of("pool"), List.of("listen: in use"));
   }
 
   @AfterEach
@@ -59,6 +72,33 @@ final class AdminServerTest {
     assertThat(send("GET", "/metrics", "", "").body())
         .contains("vela_client_connections 3.0")
         .contains("vela_client_connections_total 5.0");
+  }
+
+  @Test
+  void aReloadSaysWhatBecameOfEachSection() throws Exception {
+    var response = post("/v1/reload", "");
+
+    assertThat(response.statusCode()).isEqualTo(200);
+    assertThat(json(response))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"applied": ["limits"], "needRestart": ["pool"], "problems": ["listen: in use"]}
+                """));
+  }
+
+  @Test
+  void aConfigurationThatCannotBeUsedIsAProblemThatNamesTheLine() throws Exception {
+    brokenFile =
+        Optional.of(
+            new ConfigException(
+                List.of(new ConfigError("vela.yaml", 7, "limits.wake-timeout", "expected more"))));
+
+    var problem = problem(post("/v1/reload", ""), 422);
+
+    assertThat(problem.getString("code")).isEqualTo("invalid-configuration");
+    assertThat(problem.getString("detail"))
+        .isEqualTo("vela.yaml:7: limits.wake-timeout: expected more");
   }
 
   @ParameterizedTest
@@ -305,7 +345,7 @@ final class AdminServerTest {
 
   @Test
   void anAddressInUseIsAnErrorThatSaysSo() {
-    assertThatThrownBy(() -> AdminServer.start(server.address(), router, metrics, server.address()))
+    assertThatThrownBy(() -> AdminServer.start(server.address(), router, metrics, server.address(), this::reload))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("in use");
   }

@@ -58,6 +58,9 @@ final class OpenApiTest {
               new Operations(router, Clock.systemUTC()),
               new MetricsPage(),
               new HostPort("127.0.0.1", 1),
+              () -> {
+                throw new AssertionError("nobody asks");
+              },
               new Dispatcher(router, threads))
           .build(vertx).getRoutes().stream()
               .filter(route -> route.methods() != null)

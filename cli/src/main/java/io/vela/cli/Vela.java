@@ -7,6 +7,7 @@ import io.vela.cli.branch.BranchCommand;
 import io.vela.cli.branch.WhyCommand;
 import io.vela.cli.connect.PsqlCommand;
 import io.vela.cli.connect.UrlCommand;
+import io.vela.cli.up.ReloadCommand;
 import io.vela.cli.up.UpCommand;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -43,6 +44,7 @@ public final class Vela {
     var command = new CommandLine(new Vela());
     command
         .addSubcommand(new UpCommand(terminal))
+        .addSubcommand(new ReloadCommand(terminal))
         .addSubcommand(new UrlCommand(terminal))
         .addSubcommand(new PsqlCommand(terminal))
         .addSubcommand(new BranchCommand(terminal))

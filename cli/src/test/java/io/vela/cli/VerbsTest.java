@@ -7,6 +7,7 @@ import io.vela.admin.AdminServer;
 import io.vela.admin.FakeRouter;
 import io.vela.admin.MetricsPage;
 import io.vela.cli.client.ClientFile;
+import io.vela.config.LiveConfig;
 import io.vela.config.value.HostPort;
 import io.vela.config.value.Secret;
 import io.vertx.core.json.JsonObject;
@@ -35,6 +36,7 @@ final class VerbsTest {
   @TempDir private Path folder;
   private Path data;
   private AdminServer server;
+  private LiveConfig.Change reloaded = new LiveConfig.Change(List.of(), List.of(), List.of());
 
   /** How a process ended. */
   private record Ended(int code, String out, String err) {}
@@ -43,7 +45,7 @@ final class VerbsTest {
   void start() throws Exception {
     data = Files.createDirectory(folder.resolve("data"));
     var proxy = new HostPort("127.0.0.1", 6432);
-    server = AdminServer.start(new HostPort("127.0.0.1", 0), router, new MetricsPage(), proxy);
+    server = AdminServer.start(new HostPort("127.0.0.1", 0), router, new MetricsPage(), proxy, () -> reloaded);
     new ClientFile("http://" + server.address(), proxy, new Secret(FakeRouter.BEARER)).write(data);
   }
 
@@ -102,6 +104,24 @@ final class VerbsTest {
 
     assertThat(vela("why", "pr-1").out())
         .startsWith("branch \"pr-1\" is asleep\n  session 7: app shop\nsleeps at ");
+  }
+
+  @Test
+  void reloadSaysWhatIsInForceAndWhatNeedsARestart() throws Exception {
+    assertThat(vela("reload"))
+        .isEqualTo(
+            new Ended(0, "nothing else has changed; certificates were read again\n", ""));
+
+    reloaded = new LiveConfig.Change(List.of("listen", "limits"), List.of("pool"), List.of());
+    assertThat(vela("reload"))
+        .isEqualTo(
+            new Ended(
+                0,
+                "applied: listen, limits\nchanged, but in force only after a restart: pool\n",
+                ""));
+
+    reloaded = new LiveConfig.Change(List.of(), List.of(), List.of("in use"));
+    assertThat(vela("reload")).isEqualTo(new Ended(1, "", "vela: not applied: in use\n"));
   }
 
   @Test

@@ -197,6 +197,7 @@ public final class ConfigLoader {
             section.scalar("stop-timeout", ConfigLoader::positive, standard.stopTimeout()),
             section.scalar(
                 "authentication-timeout", ConfigLoader::positive, standard.authenticationTimeout()),
+            section.scalar("drain-timeout", ConfigLoader::positive, standard.drainTimeout()),
             section.scalar(
                 "start-concurrency",
                 text -> atLeastOne(integer(text)),

@@ -9,6 +9,7 @@ import java.time.Duration;
  * @param wakeTimeout how long a client waits for its branch to be created or woken
  * @param stopTimeout how long a clean stop may take before it is reported
  * @param authenticationTimeout from accept to the end of authentication
+ * @param drainTimeout how long open transactions may go on when Vela is told to stop
  * @param startConcurrency how many instances start at once
  * @param startupHold bytes a client may send ahead while its branch wakes
  */
@@ -16,14 +17,16 @@ public record LimitsConfig(
     Duration wakeTimeout,
     Duration stopTimeout,
     Duration authenticationTimeout,
+    Duration drainTimeout,
     int startConcurrency,
     ByteSize startupHold) {
-  /** 30 s to wake, 60 s to stop, 15 s to authenticate, 16 starts at once, 64 kB held. */
+  /** 30 s to wake, 60 s to stop, 15 s to authenticate, 10 s to drain, 16 starts at once, 64 kB held. */
   public static final LimitsConfig DEFAULT =
       new LimitsConfig(
           Duration.ofSeconds(30),
           Duration.ofSeconds(60),
           Duration.ofSeconds(15),
+          Duration.ofSeconds(10),
           16,
           ByteSize.parse("64kB"));
 
@@ -34,6 +37,7 @@ public record LimitsConfig(
     if (!wakeTimeout.isPositive()
         || !stopTimeout.isPositive()
         || !authenticationTimeout.isPositive()
+        || !drainTimeout.isPositive()
         || startConcurrency < 1
         || startupHold.bytes() < 1) {
       throw new IllegalArgumentException("limits must be positive");

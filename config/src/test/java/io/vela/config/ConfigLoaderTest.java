@@ -76,6 +76,7 @@ final class ConfigLoaderTest {
     assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
     assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
+    assertThat(config.limits().drainTimeout()).isEqualTo(Duration.ofSeconds(10));
     assertThat(config.limits().startConcurrency()).isEqualTo(16);
     assertThat(config.limits().startupHold()).isEqualTo(new ByteSize(64L << 10));
     assertThat(config.network()).isEqualTo(NetworkConfig.DEFAULT);
@@ -105,6 +106,7 @@ final class ConfigLoaderTest {
               wake-timeout: 1s
               stop-timeout: 2s
               authentication-timeout: 500ms
+              drain-timeout: 7s
               start-concurrency: 3
               startup-hold: 4kB
             network:
@@ -140,6 +142,7 @@ final class ConfigLoaderTest {
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
                     Duration.ofMillis(500),
+                    Duration.ofSeconds(7),
                     3,
                     new ByteSize(4L << 10)),
                 new NetworkConfig("io_uring", 3, false)));

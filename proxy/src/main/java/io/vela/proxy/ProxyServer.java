@@ -37,6 +37,9 @@ public final class ProxyServer {
   /** An instance on this host accepts at once; longer means that its backlog is full. */
   private static final Duration BACKEND_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
+  /** How long clients may take to hear that it is over before they are cut off. */
+  private static final Duration FAREWELL = Duration.ofSeconds(5);
+
   private static final int SECRET_BYTES = 32;
 
   private final EventLoopGroup eventLoops;
@@ -122,17 +125,24 @@ public final class ProxyServer {
     return listeners.stream().map(Listener::address).toList();
   }
 
+  /** Ends all sessions now, with or without a transaction open; cuts short the drain of close. */
+  public void hurry() {
+    sessions.terminateAll();
+  }
+
   /**
-   * Stops: accepts no more, tells every client 57P01 between two of its messages, and closes.
-   * Blocks; more than once is as once.
+   * Stops: accepts no more and tells every client 57P01 and closes; those with a transaction open
+   * when it has ended, or when the time is over. Blocks; more than once is as once.
    *
-   * @param drain how long clients may take to hear it before they are cut off
+   * @param drain how long open transactions may go on
    */
   public void close(Duration drain) {
     listeners.forEach(Listener::close);
-    sessions.terminateAll();
     try {
+      sessions.drainAll();
       sessions.awaitNone(drain);
+      sessions.terminateAll();
+      sessions.awaitNone(FAREWELL);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -64,6 +64,7 @@ class HostileClientTest {
                 limits.wakeTimeout(),
                 limits.stopTimeout(),
                 AUTHENTICATION_TIMEOUT,
+                limits.drainTimeout(),
                 limits.startConcurrency(),
                 ByteSize.parse("64kB")),
             NetworkConfig.DEFAULT,

@@ -49,6 +49,7 @@ class HostileInstanceTest {
                 WAKE_TIMEOUT,
                 limits.stopTimeout(),
                 limits.authenticationTimeout(),
+                limits.drainTimeout(),
                 limits.startConcurrency(),
                 limits.startupHold()),
             NetworkConfig.DEFAULT,

@@ -17,6 +17,7 @@ import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Event;
 import java.time.Duration;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,12 +28,13 @@ final class AgentWork implements BranchWork {
   /** Recovery after a crash may take long; clients give up sooner, but the start goes on. */
   private static final Duration START_TIMEOUT = Duration.ofMinutes(10);
 
-  private final VelaConfig config;
+  private final Supplier<VelaConfig> config;
   private final Catalog catalog;
   private final CloneService agent;
   private final RoleContents contents;
 
-  AgentWork(VelaConfig config, Catalog catalog, CloneService agent, RoleContents contents) {
+  AgentWork(
+      Supplier<VelaConfig> config, Catalog catalog, CloneService agent, RoleContents contents) {
     this.config = config;
     this.catalog = catalog;
     this.agent = agent;
@@ -86,7 +88,7 @@ final class AgentWork implements BranchWork {
 
   @Override
   public Endpoint start(BranchRow branch) throws CloneException {
-    var durability = config.policy(branch.baseline()).durability();
+    var durability = config.get().policy(branch.baseline()).durability();
     return agent.start(branch.cloneId(), new InstanceSettings(durability, START_TIMEOUT));
   }
 
@@ -106,7 +108,7 @@ final class AgentWork implements BranchWork {
           branch.cloneId(),
           e.failure().message());
     }
-    agent.stop(branch.cloneId(), config.limits().stopTimeout());
+    agent.stop(branch.cloneId(), config.get().limits().stopTimeout());
   }
 
   @Override
@@ -117,7 +119,7 @@ final class AgentWork implements BranchWork {
   @Override
   public void destroy(BranchRow branch) throws RouteException {
     try {
-      agent.stop(branch.cloneId(), config.limits().stopTimeout());
+      agent.stop(branch.cloneId(), config.get().limits().stopTimeout());
       agent.destroyClone(branch.cloneId());
     } catch (CloneException e) {
       throw new RouteException(

@@ -18,6 +18,7 @@ import io.vela.router.branch.BranchLease;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
 import io.vela.router.branch.Scheduler;
+import io.vela.router.branch.StartPermits;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Reconciler;
@@ -32,8 +33,8 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,7 +44,8 @@ public final class LocalRouter implements Router {
   private static final Duration LETTING_GO = Duration.ofSeconds(5);
   private static final Duration BETWEEN_MEASUREMENTS = Duration.ofSeconds(15);
 
-  private final VelaConfig config;
+  private final Supplier<VelaConfig> config;
+  private final StartPermits starts;
   private final CloneService agent;
   private final Catalog catalog;
   private final Scheduler scheduler;
@@ -58,12 +60,13 @@ public final class LocalRouter implements Router {
   private volatile boolean closed;
 
   /**
+   * @param config what is in force; may change, see {@link #reconfigured}
    * @param agent of the caller, who closes it after this
    * @param catalog closed with this
    * @param threads a virtual thread a task; of the caller, who closes it after this
    */
   public LocalRouter(
-      VelaConfig config,
+      Supplier<VelaConfig> config,
       CloneService agent,
       Catalog catalog,
       Scheduler scheduler,
@@ -79,6 +82,7 @@ public final class LocalRouter implements Router {
     var tokens = new Tokens(catalog, scheduler.clock());
     var idle = new IdleSuspender(agent, scheduler, threads, this::suspendAfter);
     this.metrics = new RouterMetrics(registry, agent, catalog);
+    this.starts = new StartPermits(config.get().limits().startConcurrency());
     this.branches =
         new Branches(
             new BranchContext(
@@ -86,8 +90,8 @@ public final class LocalRouter implements Router {
                 new BranchEvents(catalog, idle, metrics),
                 threads,
                 scheduler,
-                new Semaphore(config.limits().startConcurrency(), true),
-                config.limits().wakeTimeout(),
+                starts,
+                () -> config.get().limits().wakeTimeout(),
                 LETTING_GO));
     this.metrics.branches(branches::all);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
@@ -98,7 +102,7 @@ public final class LocalRouter implements Router {
 
   /** Puts catalogue and pool right after whatever came before, and adopts what runs. Blocks. */
   public void open() throws RouteException {
-    var found = new Reconciler(catalog, agent, config.limits().stopTimeout()).reconcile();
+    var found = new Reconciler(catalog, agent, config.get().limits().stopTimeout()).reconcile();
     baselines.load(found.snapshots());
     baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.clock()));
     for (var branch : found.branches().entrySet()) {
@@ -135,8 +139,13 @@ public final class LocalRouter implements Router {
         });
   }
 
+  /** What is in force has changed. Policies and waits are read each time; this takes the rest. */
+  public void reconfigured() {
+    starts.resize(config.get().limits().startConcurrency());
+  }
+
   private Duration suspendAfter(BranchRow branch) {
-    return branch.suspendAfter().orElseGet(() -> config.policy(branch.baseline()).suspendAfter());
+    return branch.suspendAfter().orElseGet(() -> config.get().policy(branch.baseline()).suspendAfter());
   }
 
   // For sessions.
@@ -270,7 +279,7 @@ public final class LocalRouter implements Router {
     }
     closed = true;
     try {
-      var bound = config.limits().stopTimeout().plus(LETTING_GO);
+      var bound = config.get().limits().stopTimeout().plus(LETTING_GO);
       long left = branches.close(bound);
       if (left > 0) {
         log.warn("instances not stopped in time count={}", left);

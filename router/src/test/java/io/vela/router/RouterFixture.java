@@ -45,6 +45,9 @@ public final class RouterFixture implements AutoCloseable {
     this(agent, catalog, new SimpleMeterRegistry());
   }
 
+  /** What is in force; a test may change it. */
+  public volatile VelaConfig config = VelaConfig.defaults(Path.of("/none"));
+
   private RouterFixture(FakeCloneService agent, FakeCatalog catalog, MeterRegistry registry)
       throws RouteException {
     this.registry = registry;
@@ -52,7 +55,7 @@ public final class RouterFixture implements AutoCloseable {
     this.catalog = catalog;
     this.router =
         new LocalRouter(
-            VelaConfig.defaults(Path.of("/none")), agent, catalog, time, registry, threads);
+            () -> config, agent, catalog, time, registry, threads);
     router.open();
   }
 

@@ -1,21 +1,39 @@
 package io.vela.cli.up;
 
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jline.utils.Signals;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * SIGTERM or SIGINT, by way of the JVM's shutdown: the work ends in order first, and then the
- * process ends with 0, where the JVM by itself would say 128 + the signal's number.
+ * What SIGTERM, SIGINT and SIGHUP mean for a running Vela: the first of the former two has it end
+ * its work in order, a second one has it wait for nobody; SIGHUP has it read its configuration
+ * again. The process then ends by itself, with 0, where the JVM would say 128 + the signal's
+ * number.
  */
-final class StopSignal implements AutoCloseable {
+final class StopSignal {
+  private static final Logger log = LoggerFactory.getLogger(StopSignal.class);
+  private static final Runnable NOTHING = () -> {};
+
   private final CountDownLatch asked = new CountDownLatch(1);
-  private final CountDownLatch ended = new CountDownLatch(1);
+  private final AtomicReference<Runnable> hurry = new AtomicReference<>(NOTHING);
+  private final AtomicReference<Runnable> hangup = new AtomicReference<>(NOTHING);
   private final Thread worker;
   private volatile boolean waiting;
 
   /** For the work of the calling thread, which is interrupted when it does not wait yet. */
   StopSignal() {
     this.worker = Thread.currentThread();
-    Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("stop").unstarted(this::stop));
+    on("TERM", this::stop);
+    on("INT", this::stop);
+    on("HUP", () -> hangup.get().run());
+  }
+
+  private static void on(String signal, Runnable action) {
+    if (Signals.register(signal, action) == null) {
+      log.warn("signal not handled name={}", signal);
+    }
   }
 
   /** Returns when the process is told to stop. */
@@ -24,25 +42,24 @@ final class StopSignal implements AutoCloseable {
     asked.await();
   }
 
+  /** Run on a second signal to stop. */
+  void onHurry(Runnable action) {
+    hurry.set(action);
+  }
+
+  /** Run on each SIGHUP. */
+  void onHangup(Runnable action) {
+    hangup.set(action);
+  }
+
   private void stop() {
-    if (ended.getCount() == 0) {
+    if (asked.getCount() == 0) {
+      hurry.get().run();
       return;
     }
     asked.countDown();
     if (!waiting) {
       worker.interrupt();
     }
-    try {
-      ended.await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    Runtime.getRuntime().halt(0);
-  }
-
-  /** The work has ended, of itself or because it was told to. */
-  @Override
-  public void close() {
-    ended.countDown();
   }
 }

@@ -14,6 +14,8 @@ import io.vela.agent.storage.StorageDrivers;
 import io.vela.cli.CliException;
 import io.vela.cli.Terminal;
 import io.vela.cli.client.ClientFile;
+import io.vela.config.ConfigException;
+import io.vela.config.LiveConfig;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
 import io.vela.proxy.ProxyServer;
@@ -42,17 +44,24 @@ import org.slf4j.LoggerFactory;
 final class Up {
   private static final Logger log = LoggerFactory.getLogger(Up.class);
   private static final Duration CATALOG_START = Duration.ofSeconds(60);
-  private static final Duration DRAIN = Duration.ofSeconds(5);
   private static final Set<String> ANY_ADDRESS = Set.of("0.0.0.0", "::");
 
   private final Terminal terminal;
   private final VelaConfig config;
+  private final LiveConfig live;
+  private final Reload.Reader reader;
   private final boolean demo;
   private final Consumer<String> say;
 
-  Up(Terminal terminal, VelaConfig config, boolean demo) {
+  /**
+   * @param config to start with
+   * @param reader reads the configuration again
+   */
+  Up(Terminal terminal, VelaConfig config, Reload.Reader reader, boolean demo) {
     this.terminal = terminal;
     this.config = config;
+    this.live = new LiveConfig(config);
+    this.reader = reader;
     this.demo = demo;
     this.say =
         line -> {
@@ -68,7 +77,7 @@ final class Up {
    */
   int run(StopSignal stop) throws CliException, InterruptedException {
     try (var parts = new Parts()) {
-      start(parts);
+      start(parts, stop);
       stop.await();
       log.info("stopping");
       return 0;
@@ -81,7 +90,7 @@ final class Up {
     }
   }
 
-  private void start(Parts parts)
+  private void start(Parts parts, StopSignal stop)
       throws CliException,
           CloneException,
           RouteException,
@@ -115,7 +124,7 @@ final class Up {
     parts.add("timer", timer::shutdownNow);
     var router =
         new LocalRouter(
-            config,
+            live,
             agent,
             catalog,
             Scheduler.of(timer, Clock.systemUTC()),
@@ -132,11 +141,14 @@ final class Up {
             router,
             metrics.meters(),
             new KeptSecret(config.data()).read());
-    parts.add("proxy", () -> proxy.close(DRAIN));
+    parts.add("proxy", () -> proxy.close(live.get().limits().drainTimeout()));
+    stop.onHurry(proxy::hurry);
+    var reload = new Reload(reader, live, router, proxy);
+    stop.onHangup(() -> reloadOnSignal(reload));
     var listen =
         new HostPort(
             config.listen().getFirst().address().host(), proxy.addresses().getFirst().getPort());
-    var admin = AdminServer.start(config.http(), router, metrics, listen);
+    var admin = AdminServer.start(config.http(), router, metrics, listen, reload::run);
     parts.add("admin", admin);
     var token = new AdminToken(router, config.data()).keep();
     new ClientFile("http://" + reachable(admin.address()), listen, token.bearer())
@@ -144,6 +156,18 @@ final class Up {
     log.info("ready listen={} http={}", listen, admin.address());
     terminal.out().println(ReadyLine.of(main, token, reachable(listen)));
     terminal.out().flush();
+  }
+
+  private void reloadOnSignal(Reload reload) {
+    try {
+      var change = reload.run();
+      change
+          .needRestart()
+          .forEach(section -> say.accept("changed, but in force only after a restart: " + section));
+      change.problems().forEach(problem -> say.accept("not applied: " + problem));
+    } catch (ConfigException e) {
+      say.accept("the configuration cannot be used; nothing has changed:\n" + e.getMessage());
+    }
   }
 
   private Catalog catalog(

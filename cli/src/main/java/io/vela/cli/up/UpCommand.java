@@ -4,6 +4,7 @@ import io.vela.cli.CliException;
 import io.vela.cli.Terminal;
 import io.vela.cli.client.DataDirectory;
 import io.vela.config.ConfigException;
+import io.vela.config.ConfigException.ConfigError;
 import io.vela.config.ConfigLoader;
 import io.vela.config.ListenerConfig;
 import io.vela.config.PoolConfig;
@@ -68,22 +69,20 @@ public final class UpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    var settings = configuration();
-    Files.createDirectories(settings.data());
-    ServerLog.writeTo(settings.data());
-    try (var stop = new StopSignal()) {
-      return new Up(terminal, settings, demo).run(stop);
-    }
-  }
-
-  private VelaConfig configuration() throws CliException {
-    var loader = new ConfigLoader(terminal.home());
-    VelaConfig result;
+    VelaConfig settings;
     try {
-      result = config == null ? VelaConfig.defaults(loader.defaultData()) : loader.load(config);
+      settings = configuration();
     } catch (ConfigException e) {
       throw new CliException("the configuration cannot be used:\n" + e.getMessage(), "", e);
     }
+    Files.createDirectories(settings.data());
+    ServerLog.writeTo(settings.data());
+    return new Up(terminal, settings, this::configuration, demo).run(new StopSignal());
+  }
+
+  private VelaConfig configuration() throws ConfigException {
+    var loader = new ConfigLoader(terminal.home());
+    var result = config == null ? VelaConfig.defaults(loader.defaultData()) : loader.load(config);
     var named = DataDirectory.named(Optional.ofNullable(data), terminal);
     if (named.isPresent()) {
       result = result.withData(named.get());
@@ -98,11 +97,12 @@ public final class UpCommand implements Callable<Integer> {
     return poolDriver == null ? result : result.withPool(pool(result.pool(), poolDriver));
   }
 
-  private static PoolConfig pool(PoolConfig pool, String driver) throws CliException {
+  private static PoolConfig pool(PoolConfig pool, String driver) throws ConfigException {
     try {
       return new PoolConfig(driver, pool.path(), pool.loopSize(), pool.reserve());
     } catch (IllegalArgumentException e) {
-      throw new CliException("--pool-driver: " + e.getMessage(), "", e);
+      throw new ConfigException(
+          List.of(new ConfigError("--pool-driver", 0, "", String.valueOf(e.getMessage()))));
     }
   }
 

@@ -117,7 +117,7 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
     flush();
-    pair.meter(direction, bytes);
+    pair.readComplete(direction, bytes);
     if (tracker.broken() && !brokenReported) {
       brokenReported = true;
       pair.framingBroken(direction);

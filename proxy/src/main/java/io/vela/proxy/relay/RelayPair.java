@@ -60,6 +60,7 @@ public final class RelayPair {
   private Optional<ErrorMessage> farewell = Optional.empty();
   private boolean clientEnded;
   private boolean terminating;
+  private Optional<Runnable> whenIdle = Optional.empty();
   private boolean finishing;
   private boolean clientClosed;
   private boolean backendClosed;
@@ -149,6 +150,30 @@ public final class RelayPair {
     }
   }
 
+  /**
+   * Ends the session from outside as {@link #terminate} does, once nothing is in flight and no
+   * transaction is open: at once if that is so now.
+   *
+   * @param terminated run when it has come to that
+   */
+  public void terminateWhenIdle(ErrorMessage error, Duration patience, Runnable terminated) {
+    whenIdle =
+        Optional.of(
+            () -> {
+              terminated.run();
+              terminate(error, patience);
+            });
+    restedMaybe();
+  }
+
+  private void restedMaybe() {
+    if (idle() && fromBackend.transactionStatus() == 'I') {
+      var then = whenIdle;
+      whenIdle = Optional.empty();
+      then.ifPresent(Runnable::run);
+    }
+  }
+
   /** Ends the session without a word of its own: what is written goes out, then both are closed. */
   public void close() {
     ended(RelayEnd.TERMINATED);
@@ -184,6 +209,14 @@ public final class RelayPair {
       case TO_BACKEND -> clientHandler.bytes();
       case TO_CLIENT -> backendHandler.bytes();
     };
+  }
+
+  /** A run of reads from one side has been passed on. */
+  void readComplete(Direction direction, long bytes) {
+    meter(direction, bytes);
+    if (whenIdle.isPresent() && !terminating && !finishing) {
+      restedMaybe();
+    }
   }
 
   void meter(Direction direction, long bytes) {

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -175,16 +176,34 @@ final class Session {
     }
   }
 
+  /**
+   * Tells the client that Vela stops, and ends the session, once no transaction is open. On any
+   * thread.
+   */
+  void drain() {
+    var error = Refusal.revoked(new RouteFailure.ShuttingDown());
+    stop(
+        error,
+        relaying ->
+            relaying
+                .relay()
+                .terminateWhenIdle(error, () -> services.metrics().refused(error.state())));
+  }
+
   /** Tells the client that Vela stops, and ends the session. On any thread. */
   void terminate() {
+    var error = Refusal.revoked(new RouteFailure.ShuttingDown());
+    stop(error, relaying -> tell(relaying, error));
+  }
+
+  private void stop(ErrorMessage error, Consumer<Relaying> relayed) {
     client
         .channel()
         .eventLoop()
         .execute(
             () -> {
-              var error = Refusal.revoked(new RouteFailure.ShuttingDown());
               if (state instanceof Relaying relaying) {
-                tell(relaying, error);
+                relayed.accept(relaying);
               } else {
                 refuse(error, Ending.REVOKED);
               }

@@ -61,6 +61,15 @@ final class SessionRelay implements RelayListener {
     pair.terminate(error, TERMINATION_PATIENCE);
   }
 
+  /**
+   * The same once the conversation rests with no transaction open.
+   *
+   * @param told run when that has come
+   */
+  void terminateWhenIdle(ErrorMessage error, Runnable told) {
+    pair.terminateWhenIdle(error, TERMINATION_PATIENCE, told);
+  }
+
   @Override
   public void clientEnded() {
     // The lease stays: the backend may still be at work.

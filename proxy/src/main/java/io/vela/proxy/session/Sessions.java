@@ -53,6 +53,14 @@ public final class Sessions {
     return live.stream().filter(Session::hasBackend).count();
   }
 
+  /**
+   * Ends each as soon as it rests with no transaction open, telling its client that Vela stops.
+   * Those that do not relay yet end now. Returns at once.
+   */
+  public void drainAll() {
+    live.forEach(Session::drain);
+  }
+
   /** Ends all of them, telling their clients that Vela stops. Returns at once. */
   public void terminateAll() {
     live.forEach(Session::terminate);

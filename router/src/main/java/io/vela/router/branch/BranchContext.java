@@ -2,7 +2,7 @@ package io.vela.router.branch;
 
 import java.time.Duration;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
 
 /**
  * What all machines share.
@@ -11,7 +11,7 @@ import java.util.concurrent.Semaphore;
  * @param listener told of them
  * @param threads a virtual thread a task
  * @param scheduler time
- * @param starts fair; one permit a clone or start at work
+ * @param starts one permit a clone or start at work
  * @param wakeTimeout how long each arrival waits
  * @param lettingGo how long the holders of revoked leases have to close them
  */
@@ -20,6 +20,6 @@ public record BranchContext(
     BranchListener listener,
     Executor threads,
     Scheduler scheduler,
-    Semaphore starts,
-    Duration wakeTimeout,
+    StartPermits starts,
+    Supplier<Duration> wakeTimeout,
     Duration lettingGo) {}

@@ -35,7 +35,7 @@ final class Waiters {
   void add(CompletableFuture<BranchLease> future, SessionLabel session) {
     var waiter = new Waiter(future, session);
     waiting.add(waiter);
-    var timeout = context.wakeTimeout();
+    var timeout = context.wakeTimeout().get();
     var late = new RouteException(new RouteFailure.WakeTimedOut(branch, timeout));
     var alarm =
         context

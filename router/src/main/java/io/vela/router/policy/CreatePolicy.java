@@ -6,23 +6,25 @@ import io.vela.config.value.BranchName;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /** Which baseline a connection may create a branch from. */
 public final class CreatePolicy {
-  private final VelaConfig config;
+  private final Supplier<VelaConfig> config;
   private final Predicate<BaselineName> hasSnapshot;
 
   /**
+   * @param config what is in force
    * @param hasSnapshot whether there is something to create from
    */
-  public CreatePolicy(VelaConfig config, Predicate<BaselineName> hasSnapshot) {
+  public CreatePolicy(Supplier<VelaConfig> config, Predicate<BaselineName> hasSnapshot) {
     this.config = config;
     this.hasSnapshot = hasSnapshot;
   }
 
   /** The first baseline, in configured order, whose patterns match and that has a snapshot. */
   public Optional<BaselineName> baselineFor(BranchName name) {
-    return config.baselines().entrySet().stream()
+    return config.get().baselines().entrySet().stream()
         .filter(baseline -> baseline.getValue().mayCreate(name))
         .map(Map.Entry::getKey)
         .filter(hasSnapshot)

@@ -32,7 +32,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -196,8 +195,8 @@ class BranchProgressTest {
         listener,
         threads,
         new ManualTime(),
-        new Semaphore(1),
-        Duration.ofSeconds(30),
+        new StartPermits(1),
+        () -> Duration.ofSeconds(30),
         Duration.ofSeconds(5));
   }
 

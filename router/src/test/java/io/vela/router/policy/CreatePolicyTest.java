@@ -41,7 +41,7 @@ class CreatePolicyTest {
             baselines,
             defaults.limits(),
             defaults.network());
-    return new CreatePolicy(config, Set.of(withSnapshot)::contains)
+    return new CreatePolicy(() -> config, Set.of(withSnapshot)::contains)
         .baselineFor(new BranchName(branch));
   }
 
