@@ -1,8 +1,8 @@
 package io.vela.config;
 
 import io.vela.config.ConfigException.ConfigError;
+import io.vela.config.ConnectionLimits.Keepalive;
 import io.vela.config.value.BaselineName;
-import io.vela.config.value.BranchName;
 import io.vela.config.value.ByteSize;
 import io.vela.config.value.Durations;
 import io.vela.config.value.HostPort;
@@ -91,7 +91,9 @@ public final class ConfigLoader {
 
   private VelaConfig root(YamlSection root, Paths paths) {
     var defaults = VelaConfig.defaults(defaultData());
-    var listen = root.list("listen", ConfigLoader::listener, defaults.listen());
+    var listen =
+        root.list(
+            "listen", section -> ListenerSection.read(section, paths::parse), defaults.listen());
     if (listen.isEmpty()) {
       root.error("listen", "expected at least one address");
       listen = defaults.listen();
@@ -107,16 +109,6 @@ public final class ConfigLoader {
     root.end();
     return new VelaConfig(
         listen, http, data, pool, postgres, catalogUrl, baselines, limits, network);
-  }
-
-  private static ListenerConfig listener(YamlSection section) {
-    var listener =
-        new ListenerConfig(
-            section.scalar("address", HostPort::parse, ListenerConfig.DEFAULT.address()),
-            section.scalar(
-                "default-branch", text -> Optional.of(new BranchName(text)), Optional.empty()));
-    section.end();
-    return listener;
   }
 
   private static PoolConfig pool(YamlSection section, Paths paths) {
@@ -209,7 +201,11 @@ public final class ConfigLoader {
                   atLeastOne(size.bytes());
                   return size;
                 },
-                standard.startupHold()));
+                standard.startupHold()),
+            new ConnectionLimits(
+                count(section, "connections-per-branch"),
+                count(section, "connections-per-address"),
+                keepalive(section.section("keepalive"))));
     section.end();
     return limits;
   }
@@ -240,6 +236,27 @@ public final class ConfigLoader {
       case "false" -> false;
       default -> throw new IllegalArgumentException("expected true or false");
     };
+  }
+
+  private static Keepalive keepalive(YamlSection section) {
+    var standard = ConnectionLimits.DEFAULT.keepalive();
+    var keepalive =
+        new Keepalive(
+            section.scalar(
+                "idle", text -> Keepalive.validTime(Durations.parse(text)), standard.idle()),
+            section.scalar(
+                "interval",
+                text -> Keepalive.validTime(Durations.parse(text)),
+                standard.interval()),
+            section.scalar("count", text -> Keepalive.validCount(integer(text)), standard.count()));
+    section.end();
+    return keepalive;
+  }
+
+  /** A number of things that is not bounded unless it is there. */
+  static Optional<Integer> count(YamlSection section, String key) {
+    return section.scalar(
+        key, text -> Optional.of(atLeastOne(integer(text))), Optional.<Integer>empty());
   }
 
   private static Duration positive(String text) {

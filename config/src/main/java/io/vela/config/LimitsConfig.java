@@ -12,6 +12,7 @@ import java.time.Duration;
  * @param drainTimeout how long open transactions may go on when Vela is told to stop
  * @param startConcurrency how many instances start at once
  * @param startupHold bytes a client may send ahead while its branch wakes
+ * @param connections bounds on clients' connections
  */
 public record LimitsConfig(
     Duration wakeTimeout,
@@ -19,7 +20,8 @@ public record LimitsConfig(
     Duration authenticationTimeout,
     Duration drainTimeout,
     int startConcurrency,
-    ByteSize startupHold) {
+    ByteSize startupHold,
+    ConnectionLimits connections) {
   /** 30 s to wake, 60 s to stop, 15 s to authenticate, 10 s to drain, 16 starts at once, 64 kB held. */
   public static final LimitsConfig DEFAULT =
       new LimitsConfig(
@@ -29,6 +31,22 @@ public record LimitsConfig(
           Duration.ofSeconds(10),
           16,
           ByteSize.parse("64kB"));
+
+  /** With any number of connections. */
+  public LimitsConfig(
+      Duration wakeTimeout,
+      Duration stopTimeout,
+      Duration authenticationTimeout,
+      int startConcurrency,
+      ByteSize startupHold) {
+    this(
+        wakeTimeout,
+        stopTimeout,
+        authenticationTimeout,
+        startConcurrency,
+        startupHold,
+        ConnectionLimits.DEFAULT);
+  }
 
   /**
    * @throws IllegalArgumentException when one of them is not positive

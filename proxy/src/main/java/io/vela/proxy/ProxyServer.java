@@ -10,23 +10,22 @@ import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
-import io.vela.proxy.net.Listener;
 import io.vela.proxy.net.Transport;
 import io.vela.proxy.net.TransportException;
-import io.vela.proxy.session.SessionInitializer;
 import io.vela.proxy.session.SessionMetrics;
 import io.vela.proxy.session.SessionServices;
 import io.vela.proxy.session.Sessions;
+import io.vela.proxy.tls.TlsException;
 import io.vela.router.SessionRouter;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,11 +43,18 @@ public final class ProxyServer {
 
   private final EventLoopGroup eventLoops;
   private final Sessions sessions;
-  private final List<Listener> listeners = new ArrayList<>();
+  private final Doors doors;
+  private final AtomicReference<LimitsConfig> limits;
 
-  private ProxyServer(EventLoopGroup eventLoops, Sessions sessions) {
+  private ProxyServer(
+      EventLoopGroup eventLoops,
+      Sessions sessions,
+      Doors doors,
+      AtomicReference<LimitsConfig> limits) {
     this.eventLoops = eventLoops;
     this.sessions = sessions;
+    this.doors = doors;
+    this.limits = limits;
   }
 
   /**
@@ -63,7 +69,7 @@ public final class ProxyServer {
       NetworkConfig network,
       SessionRouter router,
       MeterRegistry meters)
-      throws IOException, TransportException {
+      throws IOException, TransportException, TlsException {
     var secret = new byte[SECRET_BYTES];
     new SecureRandom().nextBytes(secret);
     return start(
@@ -76,6 +82,7 @@ public final class ProxyServer {
    * @param mockSecret what the salts of unknown users derive from, kept with the installation
    * @throws IOException when an address cannot be bound; nothing is left open
    * @throws TransportException when the transport is not available here
+   * @throws TlsException when a listener's certificate cannot be used; nothing is left open
    */
   public static ProxyServer start(
       List<ListenerConfig> listeners,
@@ -84,12 +91,13 @@ public final class ProxyServer {
       SessionRouter router,
       MeterRegistry meters,
       Secret mockSecret)
-      throws IOException, TransportException {
+      throws IOException, TransportException, TlsException {
     var chosen = Transport.named(network.transport());
     var random = new SecureRandom();
     var sessions = new Sessions();
     var connector = new BackendConnector(chosen, BACKEND_CONNECT_TIMEOUT);
     var cancelKeys = new CancelRegistry(random);
+    var liveLimits = new AtomicReference<>(limits);
     var services =
         new SessionServices(
             router,
@@ -99,30 +107,33 @@ public final class ProxyServer {
             new CancelForwarder(cancelKeys, connector, meters),
             sessions,
             new SessionMetrics(meters, sessions),
-            limits);
-    var server = new ProxyServer(chosen.newEventLoops(network), sessions);
+            liveLimits::get);
+    var eventLoops = chosen.newEventLoops(network);
+    var doors = new Doors(chosen, eventLoops, services);
+    var server = new ProxyServer(eventLoops, sessions, doors, liveLimits);
     try {
-      for (var listener : listeners) {
-        server.listen(listener, chosen, services);
-      }
-    } catch (IOException e) {
+      doors.open(listeners);
+    } catch (IOException | TlsException e) {
       server.close(Duration.ZERO);
       throw e;
     }
     return server;
   }
 
-  private void listen(ListenerConfig config, Transport transport, SessionServices services)
-      throws IOException {
-    var initializer = new SessionInitializer(services, config.defaultBranch());
-    var listener = Listener.open(config.address(), transport, eventLoops, initializer);
-    listeners.add(listener);
-    log.info("listening address={} transport={}", listener.address(), transport);
+  /**
+   * Takes another configuration, for the connections that begin from now on; those that are there
+   * go on. Certificates are read anew, changed or not. Blocks; safe for use from any thread.
+   *
+   * @return what could not be done, each with its cause: those listeners stay as they were
+   */
+  public List<String> reconfigure(List<ListenerConfig> listeners, LimitsConfig newLimits) {
+    limits.set(newLimits);
+    return doors.reconfigure(listeners);
   }
 
   /** Where clients connect, in the order of the configuration, with the real ports. */
   public List<InetSocketAddress> addresses() {
-    return listeners.stream().map(Listener::address).toList();
+    return doors.addresses();
   }
 
   /** Ends all sessions now, with or without a transaction open; cuts short the drain of close. */
@@ -137,7 +148,7 @@ public final class ProxyServer {
    * @param drain how long open transactions may go on
    */
   public void close(Duration drain) {
-    listeners.forEach(Listener::close);
+    doors.close();
     try {
       sessions.drainAll();
       sessions.awaitNone(drain);

@@ -6,9 +6,11 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
+import io.vela.config.ConnectionLimits.Keepalive;
 import io.vela.config.value.HostPort;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.function.Supplier;
 
 /** An open address where clients are accepted. */
 public final class Listener implements AutoCloseable {
@@ -26,6 +28,7 @@ public final class Listener implements AutoCloseable {
   /**
    * Opens it. Blocks until it is bound.
    *
+   * @param keepalive how clients that vanished are noticed, asked for each that is accepted
    * @param accepted what is done with each client's channel, on its event loop
    * @throws IOException when the address cannot be bound; the message names it and the cause
    */
@@ -33,6 +36,7 @@ public final class Listener implements AutoCloseable {
       HostPort address,
       Transport transport,
       EventLoopGroup eventLoops,
+      Supplier<Keepalive> keepalive,
       ChannelInitializer<Channel> accepted)
       throws IOException {
     var bound =
@@ -43,7 +47,14 @@ public final class Listener implements AutoCloseable {
             .option(ChannelOption.SO_REUSEADDR, true)
             .childOption(ChannelOption.TCP_NODELAY, true)
             .childOption(ChannelOption.SO_KEEPALIVE, true)
-            .childHandler(accepted)
+            .childHandler(
+                new ChannelInitializer<Channel>() {
+                  @Override
+                  protected void initChannel(Channel channel) {
+                    transport.keepalive(keepalive.get()).forEach(channel.config()::setOption);
+                    channel.pipeline().addLast(accepted);
+                  }
+                })
             .bind(new InetSocketAddress(address.host(), address.port()));
     return new Listener(await(bound, address));
   }

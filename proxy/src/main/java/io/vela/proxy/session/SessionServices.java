@@ -6,8 +6,13 @@ import io.vela.proxy.backend.BackendConnector;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.router.SessionRouter;
+import java.util.function.Supplier;
 
-/** What every session of this process uses. */
+/**
+ * What every session of this process uses.
+ *
+ * @param liveLimits what is in force, asked each time
+ */
 public record SessionServices(
     SessionRouter router,
     Authenticator authenticator,
@@ -16,4 +21,9 @@ public record SessionServices(
     CancelForwarder cancelForwarder,
     Sessions sessions,
     SessionMetrics metrics,
-    LimitsConfig limits) {}
+    Supplier<LimitsConfig> liveLimits) {
+  /** What is in force now. */
+  public LimitsConfig limits() {
+    return liveLimits.get();
+  }
+}

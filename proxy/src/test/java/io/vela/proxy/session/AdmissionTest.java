@@ -11,6 +11,7 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.vela.agent.Endpoint;
 import io.vela.config.LimitsConfig;
+import io.vela.config.ListenerConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
 import io.vela.proxy.ScriptedRouter;
@@ -18,6 +19,7 @@ import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
+import io.vela.proxy.net.Entrance;
 import io.vela.proxy.net.Transport;
 import io.vela.proxy.wire.FrontendMessages;
 import io.vela.proxy.wire.StartupPacket;
@@ -44,7 +46,7 @@ class AdmissionTest {
   private final Sessions sessions = new Sessions();
   private EmbeddedChannel channel = new EmbeddedChannel();
 
-  private void open() {
+  private void open() throws Exception {
     var random = new SecureRandom();
     var connector = new BackendConnector(Transport.NIO, Duration.ofSeconds(1));
     var keys = new CancelRegistry(random);
@@ -58,13 +60,13 @@ class AdmissionTest {
                     new CancelForwarder(keys, connector, meters),
                     sessions,
                     new SessionMetrics(meters, sessions),
-                    LimitsConfig.DEFAULT),
+                    () -> LimitsConfig.DEFAULT),
                 channel),
-            Optional.<BranchName>empty())
+            Entrance.open(ListenerConfig.DEFAULT))
         .begin();
   }
 
-  private void open(SocketAddress from) {
+  private void open(SocketAddress from) throws Exception {
     channel =
         new EmbeddedChannel() {
           @Override
@@ -106,7 +108,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aRefusedBranchWakesNothing() {
+  void aRefusedBranchWakesNothing() throws Exception {
     router.refuses = _ -> Optional.of(new RouteFailure.NoSuchBranch(new BranchName("pr-1")));
     open();
     startup(APP);
@@ -115,7 +117,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aMalformedBranchNeverReachesTheRouter() {
+  void aMalformedBranchNeverReachesTheRouter() throws Exception {
     router.refuses =
         _ -> {
           throw new AssertionError("asked");
@@ -127,7 +129,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aBearerTokenFromElsewhereNeverReachesTheRouter() {
+  void aBearerTokenFromElsewhereNeverReachesTheRouter() throws Exception {
     router.refuses =
         _ -> {
           throw new AssertionError("asked");
@@ -139,7 +141,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aFaultOfTheRouterIsNotShownToTheClient() {
+  void aFaultOfTheRouterIsNotShownToTheClient() throws Exception {
     router.refuses =
         _ -> {
           throw new IllegalStateException("a private thing");
@@ -151,7 +153,7 @@ class AdmissionTest {
   }
 
   @Test
-  void whatWasSentAheadIsReleasedWhenTheClientLeaves() {
+  void whatWasSentAheadIsReleasedWhenTheClientLeaves() throws Exception {
     open();
     startup(APP);
     assertThat(received()).contains("SCRAM-SHA-256");
@@ -163,7 +165,7 @@ class AdmissionTest {
   }
 
   @Test
-  void whoEndsItsOutputWithoutARequestHasLeft() {
+  void whoEndsItsOutputWithoutARequestHasLeft() throws Exception {
     open();
     startup(APP);
     received();
@@ -172,7 +174,7 @@ class AdmissionTest {
   }
 
   @Test
-  void whoEndsItsOutputAfterARequestIsWaitingForTheAnswer() {
+  void whoEndsItsOutputAfterARequestIsWaitingForTheAnswer() throws Exception {
     var wake = new CompletableFuture<BranchLease>();
     router.wakes = () -> wake;
     router.refuses = _ -> Optional.empty();
@@ -190,7 +192,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aSilentClientIsClosedWithoutAWord() {
+  void aSilentClientIsClosedWithoutAWord() throws Exception {
     open();
     channel.advanceTimeBy(
         LimitsConfig.DEFAULT.authenticationTimeout().toMillis() + 1, TimeUnit.MILLISECONDS);
@@ -200,7 +202,7 @@ class AdmissionTest {
   }
 
   @Test
-  void anAnswerThatComesAfterTheClientHasLeftIsDropped() {
+  void anAnswerThatComesAfterTheClientHasLeftIsDropped() throws Exception {
     open();
     // The router has answered, but its answer still waits for the event loop.
     channel.writeInbound(
