@@ -56,7 +56,8 @@ public final class AdminServer implements AutoCloseable {
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     var operations = new Operations(router, Clock.systemUTC());
     var routes =
-        new AdminRoutes(router, operations, metrics, proxy, reload, new Dispatcher(router, threads));
+        new AdminRoutes(
+            router, operations, metrics, proxy, reload, new Dispatcher(router, threads));
     try {
       var server =
           await(

@@ -39,7 +39,11 @@ final class AdminServerTest {
   void start() throws Exception {
     server =
         AdminServer.start(
-            new HostPort("127.0.0.1", 0), router, metrics, new HostPort("127.0.0.1", 6432), this::reload);
+            new HostPort("127.0.0.1", 0),
+            router,
+            metrics,
+            new HostPort("127.0.0.1", 6432),
+            this::reload);
   }
 
   private LiveConfig.Change reload() throws ConfigException {
@@ -345,7 +349,10 @@ final class AdminServerTest {
 
   @Test
   void anAddressInUseIsAnErrorThatSaysSo() {
-    assertThatThrownBy(() -> AdminServer.start(server.address(), router, metrics, server.address(), this::reload))
+    assertThatThrownBy(
+            () ->
+                AdminServer.start(
+                    server.address(), router, metrics, server.address(), this::reload))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("in use");
   }

@@ -45,7 +45,9 @@ final class VerbsTest {
   void start() throws Exception {
     data = Files.createDirectory(folder.resolve("data"));
     var proxy = new HostPort("127.0.0.1", 6432);
-    server = AdminServer.start(new HostPort("127.0.0.1", 0), router, new MetricsPage(), proxy, () -> reloaded);
+    server =
+        AdminServer.start(
+            new HostPort("127.0.0.1", 0), router, new MetricsPage(), proxy, () -> reloaded);
     new ClientFile("http://" + server.address(), proxy, new Secret(FakeRouter.BEARER)).write(data);
   }
 
@@ -109,8 +111,7 @@ final class VerbsTest {
   @Test
   void reloadSaysWhatIsInForceAndWhatNeedsARestart() throws Exception {
     assertThat(vela("reload"))
-        .isEqualTo(
-            new Ended(0, "nothing else has changed; certificates were read again\n", ""));
+        .isEqualTo(new Ended(0, "nothing else has changed; certificates were read again\n", ""));
 
     reloaded = new LiveConfig.Change(List.of("listen", "limits"), List.of("pool"), List.of());
     assertThat(vela("reload"))

@@ -17,6 +17,12 @@ public final class ConfigException extends Exception {
     this.errors = List.copyOf(errors);
   }
 
+  /** All of it, a line each. */
+  @Override
+  public String getMessage() {
+    return String.valueOf(super.getMessage());
+  }
+
   /** Everything that is wrong, in the order of the file. */
   public List<ConfigError> errors() {
     return errors;

@@ -22,7 +22,9 @@ public record LimitsConfig(
     int startConcurrency,
     ByteSize startupHold,
     ConnectionLimits connections) {
-  /** 30 s to wake, 60 s to stop, 15 s to authenticate, 10 s to drain, 16 starts at once, 64 kB held. */
+  /**
+   * 30 s to wake, 60 s to stop, 15 s to authenticate, 10 s to drain, 16 starts at once, 64 kB held.
+   */
   public static final LimitsConfig DEFAULT =
       new LimitsConfig(
           Duration.ofSeconds(30),
@@ -30,19 +32,22 @@ public record LimitsConfig(
           Duration.ofSeconds(15),
           Duration.ofSeconds(10),
           16,
-          ByteSize.parse("64kB"));
+          ByteSize.parse("64kB"),
+          ConnectionLimits.DEFAULT);
 
   /** With any number of connections. */
   public LimitsConfig(
       Duration wakeTimeout,
       Duration stopTimeout,
       Duration authenticationTimeout,
+      Duration drainTimeout,
       int startConcurrency,
       ByteSize startupHold) {
     this(
         wakeTimeout,
         stopTimeout,
         authenticationTimeout,
+        drainTimeout,
         startConcurrency,
         startupHold,
         ConnectionLimits.DEFAULT);

@@ -13,7 +13,6 @@ import io.vela.agent.Endpoint;
 import io.vela.config.ConnectionLimits;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
-import io.vela.config.NetworkConfig;
 import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
@@ -55,17 +54,6 @@ class TlsTest {
   private final ScriptedRouter router = new ScriptedRouter(new Endpoint.UnixSocket("/nowhere"));
   private final CopyOnWriteArrayList<String> branches = new CopyOnWriteArrayList<>();
   private final ListAppender<ILoggingEvent> logged = new ListAppender<>();
-  private static final LimitsConfig LIMITS =
-      new LimitsConfig(
-          Duration.ofSeconds(10),
-          Duration.ofSeconds(10),
-          Duration.ofSeconds(3),
-          Duration.ofSeconds(10),
-          2,
-          ByteSize.parse("64kB"),
-          ConnectionLimits.DEFAULT);
-
-  private ListenerConfig listener;
   private ProxyServer server;
 
   @BeforeAll
@@ -94,20 +82,26 @@ class TlsTest {
   }
 
   private void start(TlsConfig tls) throws Exception {
-    listener =
-        new ListenerConfig(
-            new HostPort("127.0.0.1", 0),
-            Optional.empty(),
-            Optional.of("db.example.com"),
-            tls,
-            ProxyProtocolConfig.OFF,
-            Optional.empty());
     server =
-        ProxyServer.start(List.of(listener), LIMITS, NetworkConfig.DEFAULT, router, meters);
-  }
-
-  private List<String> reload() {
-    return server.reconfigure(List.of(listener), LIMITS);
+        ProxyServer.start(
+            List.of(
+                new ListenerConfig(
+                    new HostPort("127.0.0.1", 0),
+                    Optional.empty(),
+                    Optional.of("db.example.com"),
+                    tls,
+                    ProxyProtocolConfig.OFF,
+                    Optional.empty())),
+            new LimitsConfig(
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(3),
+                2,
+                ByteSize.parse("64kB"),
+                ConnectionLimits.DEFAULT),
+            "auto",
+            router,
+            meters);
   }
 
   private RawClient plain() throws Exception {
@@ -347,7 +341,9 @@ class TlsTest {
       assertThat(subject(before)).isEqualTo("CN=first");
 
       certificates.issueServer("CN=second");
-      assertThat(reload()).isEmpty();
+      assertThat(server.reloadCertificates())
+          .singleElement()
+          .matches(outcome -> outcome.problem().isEmpty());
       try (var after = negotiated("localhost")) {
         after.startHandshake();
         assertThat(subject(after)).isEqualTo("CN=second");
@@ -355,13 +351,14 @@ class TlsTest {
 
       var other = certificates.server("CN=third");
       Files.writeString(certificates.key, other.getPrivateKeyPEM());
-      assertThat(reload())
+      assertThat(server.reloadCertificates())
           .singleElement()
-          .asString()
-          .endsWith("does not belong to the certificate");
+          .matches(
+              outcome ->
+                  outcome.problem().orElse("").endsWith("does not belong to the certificate"));
       Files.writeString(certificates.key, "nothing");
-      assertThat(reload())
-          .containsExactly("listen 127.0.0.1:0: " + certificates.key + ": no private key in it");
+      assertThat(server.reloadCertificates().getFirst().problem())
+          .contains(certificates.key + ": no private key in it");
       try (var still = negotiated("localhost")) {
         still.startHandshake();
         assertThat(subject(still)).isEqualTo("CN=second");

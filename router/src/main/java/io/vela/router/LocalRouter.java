@@ -145,7 +145,9 @@ public final class LocalRouter implements Router {
   }
 
   private Duration suspendAfter(BranchRow branch) {
-    return branch.suspendAfter().orElseGet(() -> config.get().policy(branch.baseline()).suspendAfter());
+    return branch
+        .suspendAfter()
+        .orElseGet(() -> config.get().policy(branch.baseline()).suspendAfter());
   }
 
   // For sessions.

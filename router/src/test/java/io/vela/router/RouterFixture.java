@@ -53,9 +53,7 @@ public final class RouterFixture implements AutoCloseable {
     this.registry = registry;
     this.agent = agent;
     this.catalog = catalog;
-    this.router =
-        new LocalRouter(
-            () -> config, agent, catalog, time, registry, threads);
+    this.router = new LocalRouter(() -> config, agent, catalog, time, registry, threads);
     router.open();
   }
 

@@ -49,7 +49,8 @@ public final class ReloadCommand implements Callable<Integer> {
     if (!sections.isEmpty()) {
       terminal
           .out()
-          .println(words + sections.stream().map(String::valueOf).collect(Collectors.joining(", ")));
+          .println(
+              words + sections.stream().map(String::valueOf).collect(Collectors.joining(", ")));
     }
   }
 }
