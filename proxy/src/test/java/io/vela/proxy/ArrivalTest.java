@@ -9,6 +9,7 @@ import io.vela.agent.Endpoint;
 import io.vela.config.ConnectionLimits;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.value.AddressRange;
@@ -70,13 +71,14 @@ class ArrivalTest {
             Duration.ofSeconds(10),
             Duration.ofSeconds(10),
             Duration.ofSeconds(2),
+            Duration.ofSeconds(10),
             2,
             ByteSize.parse("64kB"),
             new ConnectionLimits(
                 perAddressAndBranch.map(limit -> limit + 1),
                 perAddressAndBranch,
                 standard.keepalive())),
-        "auto",
+        NetworkConfig.DEFAULT,
         router,
         meters);
   }

@@ -14,6 +14,7 @@ import io.vela.agent.Endpoint;
 import io.vela.config.ConnectionLimits;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
@@ -56,6 +57,16 @@ class TlsTest {
   private final ScriptedRouter router = new ScriptedRouter(new Endpoint.UnixSocket("/nowhere"));
   private final CopyOnWriteArrayList<String> branches = new CopyOnWriteArrayList<>();
   private final ListAppender<ILoggingEvent> logged = new ListAppender<>();
+  private static final LimitsConfig LIMITS =
+      new LimitsConfig(
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(10),
+          Duration.ofSeconds(3),
+          Duration.ofSeconds(10),
+          2,
+          ByteSize.parse("64kB"),
+          ConnectionLimits.DEFAULT);
+
   private ProxyServer server;
 
   @BeforeAll
@@ -92,25 +103,22 @@ class TlsTest {
   }
 
   private ProxyServer open(TlsConfig tls) throws Exception {
-    return ProxyServer.start(
-        List.of(
-            new ListenerConfig(
-                new HostPort("127.0.0.1", 0),
-                Optional.empty(),
-                Optional.of("db.example.com"),
-                tls,
-                ProxyProtocolConfig.OFF,
-                Optional.empty())),
-        new LimitsConfig(
-            Duration.ofSeconds(10),
-            Duration.ofSeconds(10),
-            Duration.ofSeconds(3),
-            2,
-            ByteSize.parse("64kB"),
-            ConnectionLimits.DEFAULT),
-        "auto",
-        router,
-        meters);
+    return ProxyServer.start(List.of(listener(tls)), LIMITS, NetworkConfig.DEFAULT, router, meters);
+  }
+
+  private static ListenerConfig listener(TlsConfig tls) {
+    return new ListenerConfig(
+        new HostPort("127.0.0.1", 0),
+        Optional.empty(),
+        Optional.of("db.example.com"),
+        tls,
+        ProxyProtocolConfig.OFF,
+        Optional.empty());
+  }
+
+  private List<String> reload() {
+    return server.reconfigure(
+        List.of(listener(certificates.config(Mode.REQUIRE, TlsConfig.Provider.AUTO))), LIMITS);
   }
 
   private RawClient plain() throws Exception {
@@ -344,9 +352,7 @@ class TlsTest {
       assertThat(subject(before)).isEqualTo("CN=first");
 
       certificates.issueServer("CN=second");
-      assertThat(server.reloadCertificates())
-          .singleElement()
-          .matches(outcome -> outcome.problem().isEmpty());
+      assertThat(reload()).isEmpty();
       try (var after = negotiated("localhost")) {
         after.startHandshake();
         assertThat(subject(after)).isEqualTo("CN=second");
@@ -354,14 +360,13 @@ class TlsTest {
 
       var other = certificates.server("CN=third");
       Files.writeString(certificates.key, other.getPrivateKeyPEM());
-      assertThat(server.reloadCertificates())
+      assertThat(reload())
           .singleElement()
-          .matches(
-              outcome ->
-                  outcome.problem().orElse("").endsWith("does not belong to the certificate"));
+          .asString()
+          .endsWith("does not belong to the certificate");
       Files.writeString(certificates.key, "nothing");
-      assertThat(server.reloadCertificates().getFirst().problem())
-          .contains(certificates.key + ": no private key in it");
+      assertThat(reload())
+          .containsExactly("listen 127.0.0.1:0: " + certificates.key + ": no private key in it");
       try (var still = negotiated("localhost")) {
         still.startHandshake();
         assertThat(subject(still)).isEqualTo("CN=second");

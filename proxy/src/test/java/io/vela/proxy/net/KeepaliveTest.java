@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.vela.config.ConnectionLimits.Keepalive;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.HostPort;
 import java.net.Socket;
 import java.time.Duration;
@@ -22,14 +23,14 @@ class KeepaliveTest {
   @ValueSource(strings = {"epoll", "io_uring", "nio"})
   void theSystemIsToldWhenToProbe(String name) throws Exception {
     var transport = available(name);
-    var loops = transport.newEventLoops();
+    var loops = transport.newEventLoops(NetworkConfig.DEFAULT);
     var accepted = new CompletableFuture<Channel>();
     try (var listener =
             Listener.open(
                 new HostPort("127.0.0.1", 0),
                 transport,
                 loops,
-                KEEPALIVE,
+                () -> KEEPALIVE,
                 new ChannelInitializer<>() {
                   @Override
                   protected void initChannel(Channel channel) {
