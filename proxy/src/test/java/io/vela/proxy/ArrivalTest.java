@@ -9,6 +9,7 @@ import io.vela.agent.Endpoint;
 import io.vela.config.ConnectionLimits;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.value.AddressRange;
@@ -76,7 +77,7 @@ class ArrivalTest {
                 perAddressAndBranch.map(limit -> limit + 1),
                 perAddressAndBranch,
                 standard.keepalive())),
-        "auto",
+        NetworkConfig.DEFAULT,
         router,
         meters);
   }

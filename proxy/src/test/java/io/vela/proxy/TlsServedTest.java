@@ -13,6 +13,7 @@ import io.vela.agent.exec.DebianPackages;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
@@ -105,7 +106,7 @@ class TlsServedTest {
                 ProxyProtocolConfig.OFF,
                 Optional.empty())),
         LimitsConfig.DEFAULT,
-        "auto",
+        NetworkConfig.DEFAULT,
         router,
         meters);
   }

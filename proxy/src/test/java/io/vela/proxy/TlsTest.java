@@ -14,6 +14,7 @@ import io.vela.agent.Endpoint;
 import io.vela.config.ConnectionLimits;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
@@ -108,7 +109,7 @@ class TlsTest {
             2,
             ByteSize.parse("64kB"),
             ConnectionLimits.DEFAULT),
-        "auto",
+        NetworkConfig.DEFAULT,
         router,
         meters);
   }

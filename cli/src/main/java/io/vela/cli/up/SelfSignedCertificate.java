@@ -204,7 +204,10 @@ final class SelfSignedCertificate {
     Files.writeString(
         made,
         "-----BEGIN %s-----\n%s\n-----END %s-----\n"
-            .formatted(label, Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(content), label));
+            .formatted(
+                label,
+                Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(content),
+                label));
     Files.setPosixFilePermissions(made, PosixFilePermissions.fromString(permissions));
     Files.move(made, file, StandardCopyOption.ATOMIC_MOVE);
   }

@@ -134,7 +134,7 @@ final class Up {
         ProxyServer.start(
             listeners(),
             config.limits(),
-            config.transport(),
+            config.network(),
             router,
             metrics.meters(),
             new KeptSecret(config.data()).read());

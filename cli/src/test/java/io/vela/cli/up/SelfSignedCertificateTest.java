@@ -91,8 +91,7 @@ class SelfSignedCertificateTest {
                     TlsConfig.OFF.clientCertificates(),
                     TlsConfig.OFF.minVersion(),
                     TlsConfig.OFF.provider()));
-    assertThat(
-            new SelfSignedCertificate(data, InstantSource.system()).forListeners(List.of(own)))
+    assertThat(new SelfSignedCertificate(data, InstantSource.system()).forListeners(List.of(own)))
         .containsExactly(own);
   }
 }

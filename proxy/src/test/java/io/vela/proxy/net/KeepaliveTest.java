@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.vela.config.ConnectionLimits.Keepalive;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.HostPort;
 import java.net.Socket;
 import java.time.Duration;
@@ -22,7 +23,7 @@ class KeepaliveTest {
   @ValueSource(strings = {"epoll", "io_uring", "nio"})
   void theSystemIsToldWhenToProbe(String name) throws Exception {
     var transport = available(name);
-    var loops = transport.newEventLoops();
+    var loops = transport.newEventLoops(NetworkConfig.DEFAULT);
     var accepted = new CompletableFuture<Channel>();
     try (var listener =
             Listener.open(
