@@ -196,6 +196,15 @@ class TlsServedTest {
       left--;
       return left % MEGABYTE == 0 ? '\n' : 'x';
     }
+
+    @Override
+    public int read(byte[] target, int offset, int length) {
+      var count = 0;
+      while (count < length && left > 0) {
+        target[offset + count++] = (byte) read();
+      }
+      return count == 0 ? -1 : count;
+    }
   }
 
   @ParameterizedTest
