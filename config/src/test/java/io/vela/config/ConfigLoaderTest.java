@@ -174,7 +174,7 @@ final class ConfigLoaderTest {
           listen: []                       | listen                    | expected at least one address
           listen: [{address: nowhere}]     | listen[0].address         | "nowhere" is not host:port
           listen: [{default-branch: A}]    | listen[0].default-branch  | invalid branch name "A": 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit
-          listen: [{tls: on}]              | listen[0].tls             | unknown key; expected one of address, default-branch
+          listen: [{tsl: on}]              | listen[0].tsl             | unknown key; expected one of address, default-branch, suffix, tls, proxy-protocol, proxy-protocol-from, max-connections
           http: a:70000                    | http                      | port 70000 is not between 0 and 65535
           postgres: {version: 9}           | postgres.version          | Postgres 9 is not supported: 14 or later
           postgres: {version: new}         | postgres.version          | "new" is not a whole number

@@ -10,8 +10,10 @@ import io.vela.config.ListenerConfig;
 import io.vela.config.PoolConfig;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -63,6 +65,11 @@ public final class UpCommand implements Callable<Integer> {
       description = "auto, zfs, btrfs, reflink or copy (auto).")
   private @Nullable String poolDriver;
 
+  @Option(
+      names = "--tls-self-signed",
+      description = "Offer TLS with a certificate made for it, where none is configured.")
+  private boolean selfSigned;
+
   public UpCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -77,6 +84,10 @@ public final class UpCommand implements Callable<Integer> {
     }
     Files.createDirectories(settings.data());
     ServerLog.writeTo(settings.data());
+    if (selfSigned) {
+      var certificate = selfSignedCertificate(settings).certificate();
+      terminal.out().println("tls    sslmode=verify-full sslrootcert=" + certificate);
+    }
     return new Up(terminal, settings, this::configuration, demo).run(new StopSignal());
   }
 
@@ -88,21 +99,42 @@ public final class UpCommand implements Callable<Integer> {
       result = result.withData(named.get());
     }
     if (listen != null) {
-      var branch = result.listen().getFirst().defaultBranch();
-      result = result.withListen(List.of(new ListenerConfig(listen, branch)));
+      result = result.withListen(List.of(result.listen().getFirst().withAddress(listen)));
     }
     if (http != null) {
       result = result.withHttp(http);
     }
-    return poolDriver == null ? result : result.withPool(pool(result.pool(), poolDriver));
+    if (poolDriver != null) {
+      result = result.withPool(pool(result.pool(), poolDriver));
+    }
+    return selfSigned ? result.withListen(selfSigned(result)) : result;
+  }
+
+  private static SelfSignedCertificate selfSignedCertificate(VelaConfig config) {
+    return new SelfSignedCertificate(config.data(), InstantSource.system());
+  }
+
+  private static List<ListenerConfig> selfSigned(VelaConfig config) throws ConfigException {
+    try {
+      Files.createDirectories(config.data());
+      return selfSignedCertificate(config).forListeners(config.listen());
+    } catch (IOException e) {
+      throw wrong("--tls-self-signed", String.valueOf(e.getMessage()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw wrong("--tls-self-signed", "interrupted");
+    }
+  }
+
+  private static ConfigException wrong(String option, String problem) {
+    return new ConfigException(List.of(new ConfigError(option, 0, "", problem)));
   }
 
   private static PoolConfig pool(PoolConfig pool, String driver) throws ConfigException {
     try {
       return new PoolConfig(driver, pool.path(), pool.loopSize(), pool.reserve());
     } catch (IllegalArgumentException e) {
-      throw new ConfigException(
-          List.of(new ConfigError("--pool-driver", 0, "", String.valueOf(e.getMessage()))));
+      throw wrong("--pool-driver", String.valueOf(e.getMessage()));
     }
   }
 
