@@ -19,7 +19,8 @@ import org.junit.jupiter.api.Test;
 
 /** The configuration changes while Vela runs, and nobody who is connected notices. */
 final class ReloadTest {
-  private static final String ONLY_PR = "baselines: {main: {branches: {create-on-connect: [pr-*]}}}";
+  private static final String ONLY_PR =
+      "baselines: {main: {branches: {create-on-connect: [pr-*]}}}";
   private static final String ANY = "baselines: {main: {branches: {create-on-connect: ['*']}}}";
 
   private Scratch scratch;
@@ -56,8 +57,7 @@ final class ReloadTest {
 
       Files.writeString(config, ANY + "\nnetwork: {event-loops: 3}\n");
       assertThat(vela.cli("reload").text())
-          .isEqualTo(
-              "applied: baselines\nchanged, but in force only after a restart: network\n");
+          .isEqualTo("applied: baselines\nchanged, but in force only after a restart: network\n");
 
       connect(vela, "dev").close();
       assertThat(connected.isValid(10)).isTrue();

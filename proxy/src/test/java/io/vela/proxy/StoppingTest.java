@@ -97,9 +97,7 @@ class StoppingTest {
   }
 
   private void awaitRefusal() {
-    await()
-        .untilAsserted(
-            () -> assertThatThrownBy(this::connect).isInstanceOf(SQLException.class));
+    await().untilAsserted(() -> assertThatThrownBy(this::connect).isInstanceOf(SQLException.class));
   }
 
   @Test

@@ -25,6 +25,7 @@ import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
@@ -109,7 +110,7 @@ final class SelfSignedCertificate {
     }
   }
 
-  private static TreeSet<String> dnsNames(X509Certificate certificate)
+  private static Set<String> dnsNames(X509Certificate certificate)
       throws CertificateParsingException {
     var names = new TreeSet<String>();
     var all = certificate.getSubjectAlternativeNames();

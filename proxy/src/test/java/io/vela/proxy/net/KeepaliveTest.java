@@ -37,7 +37,7 @@ class KeepaliveTest {
                     accepted.complete(channel);
                   }
                 });
-        var socket = new Socket("127.0.0.1", listener.address().getPort())) {
+        var socket = new Socket(listener.address().getAddress(), listener.address().getPort())) {
       var channel = accepted.get(30, TimeUnit.SECONDS);
       assertThat(socket.isConnected()).isTrue();
       transport
