@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
@@ -110,13 +111,40 @@ public final class ConfigLoader {
   }
 
   private static ListenerConfig listener(YamlSection section) {
-    var listener =
-        new ListenerConfig(
-            section.scalar("address", HostPort::parse, ListenerConfig.DEFAULT.address()),
-            section.scalar(
-                "default-branch", text -> Optional.of(new BranchName(text)), Optional.empty()));
+    var address = section.scalar("address", HostPort::parse, ListenerConfig.DEFAULT.address());
+    Optional<BranchName> defaultBranch =
+        section.scalar(
+            "default-branch", text -> Optional.of(new BranchName(text)), Optional.empty());
+    var auth = auth(section);
     section.end();
-    return listener;
+    try {
+      return new ListenerConfig(address, defaultBranch, auth);
+    } catch (IllegalArgumentException e) {
+      section.error("auth", String.valueOf(e.getMessage()));
+      return new ListenerConfig(address, defaultBranch);
+    }
+  }
+
+  private static AuthConfig auth(YamlSection section) {
+    var methods =
+        section.scalars(
+            "auth", AuthConfig.Method::parse, List.copyOf(AuthConfig.DEFAULT.methods()));
+    var roles = section.section("certificate-roles").lists(ConfigLoader::name);
+    if (!roles.isEmpty() && !methods.contains(AuthConfig.Method.CERT)) {
+      section.error("certificate-roles", "without cert in auth nothing uses them");
+    }
+    if (methods.isEmpty()) {
+      section.error("auth", "expected at least one method");
+      return AuthConfig.DEFAULT;
+    }
+    return new AuthConfig(Set.copyOf(methods), roles);
+  }
+
+  private static String name(String text) {
+    if (text.isBlank()) {
+      throw new IllegalArgumentException("expected the name of a role");
+    }
+    return text;
   }
 
   private static PoolConfig pool(YamlSection section, Paths paths) {

@@ -111,7 +111,7 @@ public final class ProxyServer {
 
   private void listen(ListenerConfig config, Transport transport, SessionServices services)
       throws IOException {
-    var initializer = new SessionInitializer(services, config.defaultBranch());
+    var initializer = new SessionInitializer(services, config.defaultBranch(), config.auth());
     var listener = Listener.open(config.address(), transport, eventLoops, initializer);
     listeners.add(listener);
     log.info("listening address={} transport={}", listener.address(), transport);

@@ -89,13 +89,20 @@ public final class UpCommand implements Callable<Integer> {
       result = result.withData(named.get());
     }
     if (listen != null) {
-      var branch = result.listen().getFirst().defaultBranch();
-      result = result.withListen(List.of(new ListenerConfig(listen, branch)));
+      result = result.withListen(List.of(moved(result.listen().getFirst(), listen)));
     }
     if (http != null) {
       result = result.withHttp(http);
     }
     return poolDriver == null ? result : result.withPool(pool(result.pool(), poolDriver));
+  }
+
+  private static ListenerConfig moved(ListenerConfig listener, HostPort to) throws CliException {
+    try {
+      return new ListenerConfig(to, listener.defaultBranch(), listener.auth());
+    } catch (IllegalArgumentException e) {
+      throw new CliException("--listen: " + e.getMessage(), "", e);
+    }
   }
 
   private static PoolConfig pool(PoolConfig pool, String driver) throws CliException {

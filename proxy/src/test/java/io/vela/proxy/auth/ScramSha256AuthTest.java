@@ -50,7 +50,8 @@ class ScramSha256AuthTest {
   }
 
   private static ScramSha256Auth auth(String password) {
-    var auth = new ScramSha256Auth("scram-sha-256", verifier(password), SERVER_NONCE);
+    var auth =
+        new ScramSha256Auth("scram-sha-256", verifier(password), SERVER_NONCE, Optional.empty());
     assertThat(auth.begin()).isEqualTo(new AuthStep.AskSasl(List.of("SCRAM-SHA-256")));
     return auth;
   }
@@ -120,7 +121,8 @@ class ScramSha256AuthTest {
     assertThat(ScramVerifier.mock("nobody", secret).saltBase64()).isEqualTo(mock.saltBase64());
     assertThat(ScramVerifier.mock("somebody", secret).saltBase64()).isNotEqualTo(mock.saltBase64());
     assertThat(Base64.getDecoder().decode(mock.saltBase64())).hasSize(16);
-    assertThat(exchange(new ScramSha256Auth("scram-sha-256", mock, "server"), "any"))
+    assertThat(
+            exchange(new ScramSha256Auth("scram-sha-256", mock, "server", Optional.empty()), "any"))
         .isEqualTo(new AuthStep.Mismatch());
   }
 

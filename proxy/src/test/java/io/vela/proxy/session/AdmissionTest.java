@@ -10,6 +10,8 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.vela.agent.Endpoint;
+import io.vela.agent.Role;
+import io.vela.config.AuthConfig;
 import io.vela.config.LimitsConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
@@ -42,6 +44,7 @@ class AdmissionTest {
   private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   private final ScriptedRouter router = new ScriptedRouter(new Endpoint.UnixSocket("/nowhere"));
   private final Sessions sessions = new Sessions();
+  private AuthConfig auth = AuthConfig.DEFAULT;
   private EmbeddedChannel channel = new EmbeddedChannel();
 
   private void open() {
@@ -60,7 +63,8 @@ class AdmissionTest {
                     new SessionMetrics(meters, sessions),
                     LimitsConfig.DEFAULT),
                 channel),
-            Optional.<BranchName>empty())
+            Optional.<BranchName>empty(),
+            auth)
         .begin();
   }
 
@@ -134,7 +138,9 @@ class AdmissionTest {
         };
     open();
     startup(Map.of("user", "app", "database", "app@vela_k3f9x2_SECRETSECRET"));
-    assertThat(received()).contains("C28000", "from this host only").doesNotContain("SECRET");
+    assertThat(received())
+        .contains("C28000", "over TLS or from this host only")
+        .doesNotContain("SECRET");
     assertEnded("refused");
   }
 
@@ -176,6 +182,7 @@ class AdmissionTest {
     var wake = new CompletableFuture<BranchLease>();
     router.wakes = () -> wake;
     router.refuses = _ -> Optional.empty();
+    router.roles.put("app", new Role("app", Optional.empty(), true, false, -1, Optional.empty()));
     // Of the loopback address, as bearers must be.
     open(new InetSocketAddress(InetAddress.getLoopbackAddress(), 4711));
     startup(Map.of("user", "app", "database", "app@vela_k3f9x2_SECRETSECRET"));
