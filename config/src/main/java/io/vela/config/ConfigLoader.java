@@ -1,8 +1,8 @@
 package io.vela.config;
 
 import io.vela.config.ConfigException.ConfigError;
+import io.vela.config.ConnectionLimits.Keepalive;
 import io.vela.config.value.BaselineName;
-import io.vela.config.value.BranchName;
 import io.vela.config.value.ByteSize;
 import io.vela.config.value.Durations;
 import io.vela.config.value.HostPort;
@@ -19,7 +19,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
@@ -92,7 +91,9 @@ public final class ConfigLoader {
 
   private VelaConfig root(YamlSection root, Paths paths) {
     var defaults = VelaConfig.defaults(defaultData());
-    var listen = root.list("listen", ConfigLoader::listener, defaults.listen());
+    var listen =
+        root.list(
+            "listen", section -> ListenerSection.read(section, paths::parse), defaults.listen());
     if (listen.isEmpty()) {
       root.error("listen", "expected at least one address");
       listen = defaults.listen();
@@ -108,43 +109,6 @@ public final class ConfigLoader {
     root.end();
     return new VelaConfig(
         listen, http, data, pool, postgres, catalogUrl, baselines, limits, transport);
-  }
-
-  private static ListenerConfig listener(YamlSection section) {
-    var address = section.scalar("address", HostPort::parse, ListenerConfig.DEFAULT.address());
-    Optional<BranchName> defaultBranch =
-        section.scalar(
-            "default-branch", text -> Optional.of(new BranchName(text)), Optional.empty());
-    var auth = auth(section);
-    section.end();
-    try {
-      return new ListenerConfig(address, defaultBranch, auth);
-    } catch (IllegalArgumentException e) {
-      section.error("auth", String.valueOf(e.getMessage()));
-      return new ListenerConfig(address, defaultBranch);
-    }
-  }
-
-  private static AuthConfig auth(YamlSection section) {
-    var methods =
-        section.scalars(
-            "auth", AuthConfig.Method::parse, List.copyOf(AuthConfig.DEFAULT.methods()));
-    var roles = section.section("certificate-roles").lists(ConfigLoader::name);
-    if (!roles.isEmpty() && !methods.contains(AuthConfig.Method.CERT)) {
-      section.error("certificate-roles", "without cert in auth nothing uses them");
-    }
-    if (methods.isEmpty()) {
-      section.error("auth", "expected at least one method");
-      return AuthConfig.DEFAULT;
-    }
-    return new AuthConfig(Set.copyOf(methods), roles);
-  }
-
-  private static String name(String text) {
-    if (text.isBlank()) {
-      throw new IllegalArgumentException("expected the name of a role");
-    }
-    return text;
   }
 
   private static PoolConfig pool(YamlSection section, Paths paths) {
@@ -236,9 +200,34 @@ public final class ConfigLoader {
                   atLeastOne(size.bytes());
                   return size;
                 },
-                standard.startupHold()));
+                standard.startupHold()),
+            new ConnectionLimits(
+                count(section, "connections-per-branch"),
+                count(section, "connections-per-address"),
+                keepalive(section.section("keepalive"))));
     section.end();
     return limits;
+  }
+
+  private static Keepalive keepalive(YamlSection section) {
+    var standard = ConnectionLimits.DEFAULT.keepalive();
+    var keepalive =
+        new Keepalive(
+            section.scalar(
+                "idle", text -> Keepalive.validTime(Durations.parse(text)), standard.idle()),
+            section.scalar(
+                "interval",
+                text -> Keepalive.validTime(Durations.parse(text)),
+                standard.interval()),
+            section.scalar("count", text -> Keepalive.validCount(integer(text)), standard.count()));
+    section.end();
+    return keepalive;
+  }
+
+  /** A number of things that is not bounded unless it is there. */
+  static Optional<Integer> count(YamlSection section, String key) {
+    return section.scalar(
+        key, text -> Optional.of(atLeastOne(integer(text))), Optional.<Integer>empty());
   }
 
   private static Duration positive(String text) {

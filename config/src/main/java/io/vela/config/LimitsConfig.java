@@ -11,13 +11,15 @@ import java.time.Duration;
  * @param authenticationTimeout from accept to the end of authentication
  * @param startConcurrency how many instances start at once
  * @param startupHold bytes a client may send ahead while its branch wakes
+ * @param connections bounds on clients' connections
  */
 public record LimitsConfig(
     Duration wakeTimeout,
     Duration stopTimeout,
     Duration authenticationTimeout,
     int startConcurrency,
-    ByteSize startupHold) {
+    ByteSize startupHold,
+    ConnectionLimits connections) {
   /** 30 s to wake, 60 s to stop, 15 s to authenticate, 16 starts at once, 64 kB held. */
   public static final LimitsConfig DEFAULT =
       new LimitsConfig(
@@ -26,6 +28,22 @@ public record LimitsConfig(
           Duration.ofSeconds(15),
           16,
           ByteSize.parse("64kB"));
+
+  /** With any number of connections. */
+  public LimitsConfig(
+      Duration wakeTimeout,
+      Duration stopTimeout,
+      Duration authenticationTimeout,
+      int startConcurrency,
+      ByteSize startupHold) {
+    this(
+        wakeTimeout,
+        stopTimeout,
+        authenticationTimeout,
+        startConcurrency,
+        startupHold,
+        ConnectionLimits.DEFAULT);
+  }
 
   /**
    * @throws IllegalArgumentException when one of them is not positive

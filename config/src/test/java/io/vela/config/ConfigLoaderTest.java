@@ -82,6 +82,29 @@ final class ConfigLoaderTest {
   }
 
   @Test
+  void certificatesAreMappedToRoles() throws Exception {
+    var auth =
+        parse(
+                """
+                listen:
+                  - tls: {certificate: c, key: k, client-ca: ca}
+                    auth: [cert, token]
+                    certificate-roles:
+                      ci: [app, migrator]
+                      "CN=jo,O=Acme": [jo]
+                """)
+            .listen()
+            .getFirst()
+            .auth();
+
+    assertThat(auth.methods())
+        .containsExactlyInAnyOrder(AuthConfig.Method.CERT, AuthConfig.Method.TOKEN);
+    assertThat(auth.certificateRoles())
+        .isEqualTo(
+            java.util.Map.of("ci", List.of("app", "migrator"), "CN=jo,O=Acme", List.of("jo")));
+  }
+
+  @Test
   void eachKeyReachesItsValue() throws Exception {
     var config =
         parse(
@@ -90,9 +113,7 @@ final class ConfigLoaderTest {
               - address: "[::1]:7000"
                 default-branch: dev
               - address: 10.0.0.1:7001
-                auth: [scram, cert]
-                certificate-roles:
-                  ci: [app, migrator]
+                auth: [scram]
             http: 127.0.0.1:7002
             data: ~/else
             pool: {driver: btrfs, path: pool, loop-size: 1TB, reserve: 2GB}
@@ -119,12 +140,10 @@ final class ConfigLoaderTest {
                 List.of(
                     new ListenerConfig(
                         new HostPort("::1", 7000), Optional.of(new BranchName("dev"))),
-                    new ListenerConfig(
-                        new HostPort("10.0.0.1", 7001),
-                        Optional.empty(),
-                        new AuthConfig(
-                            java.util.Set.of(AuthConfig.Method.SCRAM, AuthConfig.Method.CERT),
-                            java.util.Map.of("ci", List.of("app", "migrator"))))),
+                    new ListenerConfig(new HostPort("10.0.0.1", 7001), Optional.empty())
+                        .withAuth(
+                            new AuthConfig(
+                                java.util.Set.of(AuthConfig.Method.SCRAM), java.util.Map.of()))),
                 new HostPort("127.0.0.1", 7002),
                 Path.of("/home/vera/else"),
                 new PoolConfig(
@@ -176,8 +195,9 @@ final class ConfigLoaderTest {
           listen: []                       | listen                    | expected at least one address
           listen: [{address: nowhere}]     | listen[0].address         | "nowhere" is not host:port
           listen: [{default-branch: A}]    | listen[0].default-branch  | invalid branch name "A": 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit
-          listen: [{tls: on}]              | listen[0].tls             | unknown key; expected one of address, default-branch, auth, certificate-roles
+          listen: [{port: 1}]              | listen[0].port            | unknown key; expected one of address, default-branch, suffix, tls, proxy-protocol, proxy-protocol-from, max-connections, auth, certificate-roles
           listen: [{auth: [pam]}]          | listen[0].auth[0]         | "pam" is no method; expected one of scram, md5, token, cert, trust
+          listen: [{auth: [cert]}]         | listen[0].auth            | cert in auth needs clients' certificates: set tls.client-ca
           listen: [{auth: []}]             | listen[0].auth            | expected at least one method
           listen: [{address: 0.0.0.0:1, auth: [trust]}] | listen[0].auth | trust is possible on a loopback address only, and 0.0.0.0:1 is none
           listen: [{address: db:1, auth: [trust]}] | listen[0].auth | trust is possible on a loopback address only, and db:1 is none

@@ -9,6 +9,7 @@ import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
+import io.vela.proxy.net.Entrance;
 import io.vela.proxy.net.Listener;
 import io.vela.proxy.net.Transport;
 import io.vela.proxy.net.TransportException;
@@ -16,6 +17,7 @@ import io.vela.proxy.session.SessionInitializer;
 import io.vela.proxy.session.SessionMetrics;
 import io.vela.proxy.session.SessionServices;
 import io.vela.proxy.session.Sessions;
+import io.vela.proxy.tls.TlsException;
 import io.vela.router.SessionRouter;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -25,6 +27,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,7 +43,7 @@ public final class ProxyServer {
 
   private final EventLoopGroup eventLoops;
   private final Sessions sessions;
-  private final List<Listener> listeners = new ArrayList<>();
+  private final List<Door> doors = new ArrayList<>();
 
   private ProxyServer(EventLoopGroup eventLoops, Sessions sessions) {
     this.eventLoops = eventLoops;
@@ -59,7 +62,7 @@ public final class ProxyServer {
       String transport,
       SessionRouter router,
       MeterRegistry meters)
-      throws IOException, TransportException {
+      throws IOException, TransportException, TlsException {
     var secret = new byte[SECRET_BYTES];
     new SecureRandom().nextBytes(secret);
     return start(
@@ -73,6 +76,7 @@ public final class ProxyServer {
    * @param mockSecret what the salts of unknown users derive from, kept with the installation
    * @throws IOException when an address cannot be bound; nothing is left open
    * @throws TransportException when the transport is not available here
+   * @throws TlsException when a listener's certificate cannot be used; nothing is left open
    */
   public static ProxyServer start(
       List<ListenerConfig> listeners,
@@ -81,7 +85,7 @@ public final class ProxyServer {
       SessionRouter router,
       MeterRegistry meters,
       Secret mockSecret)
-      throws IOException, TransportException {
+      throws IOException, TransportException, TlsException {
     var chosen = Transport.named(transport);
     var random = new SecureRandom();
     var sessions = new Sessions();
@@ -102,7 +106,7 @@ public final class ProxyServer {
       for (var listener : listeners) {
         server.listen(listener, chosen, services);
       }
-    } catch (IOException e) {
+    } catch (IOException | TlsException e) {
       server.close(Duration.ZERO);
       throw e;
     }
@@ -110,16 +114,72 @@ public final class ProxyServer {
   }
 
   private void listen(ListenerConfig config, Transport transport, SessionServices services)
-      throws IOException {
-    var initializer = new SessionInitializer(services, config.defaultBranch(), config.auth());
-    var listener = Listener.open(config.address(), transport, eventLoops, initializer);
-    listeners.add(listener);
-    log.info("listening address={} transport={}", listener.address(), transport);
+      throws IOException, TlsException {
+    var entrance = Entrance.open(config);
+    var listener =
+        Listener.open(
+            config.address(),
+            transport,
+            eventLoops,
+            services.limits().connections().keepalive(),
+            new SessionInitializer(services, entrance));
+    doors.add(new Door(listener, entrance));
+    log.info(
+        "listening address={} transport={} tls={} proxy-protocol={}",
+        listener.address(),
+        transport,
+        config.tls().mode(),
+        config.proxyProtocol().mode());
+  }
+
+  /** A listener and what connections to it begin with. */
+  private record Door(Listener listener, Entrance entrance) {}
+
+  /**
+   * What became of reading a listener's certificate anew.
+   *
+   * @param address where it listens
+   * @param problem why the former certificate stays; empty when the new one is in use, or the
+   *     listener has none
+   */
+  public record CertificateReload(InetSocketAddress address, Optional<String> problem) {}
+
+  /**
+   * Reads the certificate files of all listeners anew. Connections that are there keep what they
+   * began with; a listener whose new files cannot be used keeps its former ones. Blocks; safe for
+   * use from any thread.
+   *
+   * @return an outcome for each listener, in the order of {@link #addresses}
+   */
+  public List<CertificateReload> reloadCertificates() {
+    return doors.stream().map(ProxyServer::reloadCertificate).toList();
+  }
+
+  private static CertificateReload reloadCertificate(Door door) {
+    var address = door.listener().address();
+    try {
+      door.entrance().reloadCertificates();
+      return new CertificateReload(address, Optional.empty());
+    } catch (TlsException e) {
+      return new CertificateReload(address, Optional.of(String.valueOf(e.getMessage())));
+    }
+  }
+
+  /**
+   * Gives a listener another configuration, for the connections that begin from now on. Blocks;
+   * safe for use from any thread.
+   *
+   * @param index the listener's place in {@link #addresses}
+   * @param config its address is not looked at: a listener stays where it is
+   * @throws TlsException when a file cannot be used; then nothing has changed
+   */
+  public void reconfigure(int index, ListenerConfig config) throws TlsException {
+    doors.get(index).entrance().reload(config);
   }
 
   /** Where clients connect, in the order of the configuration, with the real ports. */
   public List<InetSocketAddress> addresses() {
-    return listeners.stream().map(Listener::address).toList();
+    return doors.stream().map(door -> door.listener().address()).toList();
   }
 
   /**
@@ -129,7 +189,7 @@ public final class ProxyServer {
    * @param drain how long clients may take to hear it before they are cut off
    */
   public void close(Duration drain) {
-    listeners.forEach(Listener::close);
+    doors.forEach(door -> door.listener().close());
     sessions.terminateAll();
     try {
       sessions.awaitNone(drain);

@@ -17,7 +17,11 @@ final class RawClient implements AutoCloseable {
   private final DataInputStream in;
 
   RawClient(InetSocketAddress address) throws IOException {
-    socket = new Socket(address.getAddress(), address.getPort());
+    this(new Socket(address.getAddress(), address.getPort()));
+  }
+
+  RawClient(Socket socket) throws IOException {
+    this.socket = socket;
     socket.setSoTimeout(30_000);
     out = new DataOutputStream(socket.getOutputStream());
     in = new DataInputStream(socket.getInputStream());
@@ -62,6 +66,10 @@ final class RawClient implements AutoCloseable {
             .put(body)
             .put((byte) 0)
             .array());
+  }
+
+  Socket socket() {
+    return socket;
   }
 
   /** Sends no more, but reads on. */

@@ -18,6 +18,7 @@ import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
 import io.vela.proxy.ProxyServer;
 import io.vela.proxy.net.TransportException;
+import io.vela.proxy.tls.TlsException;
 import io.vela.router.LocalRouter;
 import io.vela.router.RouteException;
 import io.vela.router.Router;
@@ -76,7 +77,7 @@ final class Up {
       throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
     } catch (RouteException e) {
       throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
-    } catch (IOException | TransportException e) {
+    } catch (IOException | TransportException | TlsException e) {
       throw new CliException(String.valueOf(e.getMessage()), "", e);
     }
   }
@@ -87,6 +88,7 @@ final class Up {
           RouteException,
           IOException,
           TransportException,
+          TlsException,
           InterruptedException {
     parts.add("lock", DataLock.take(config.data()));
     log.info("starting data={} pid={}", config.data(), ProcessHandle.current().pid());

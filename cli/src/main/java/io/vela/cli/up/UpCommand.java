@@ -99,7 +99,7 @@ public final class UpCommand implements Callable<Integer> {
 
   private static ListenerConfig moved(ListenerConfig listener, HostPort to) throws CliException {
     try {
-      return new ListenerConfig(to, listener.defaultBranch(), listener.auth());
+      return listener.withAddress(to);
     } catch (IllegalArgumentException e) {
       throw new CliException("--listen: " + e.getMessage(), "", e);
     }

@@ -67,7 +67,7 @@ record ChannelBinding(String expectedBase64) {
       throws IOException, NoSuchAlgorithmException, InvalidParameterSpecException {
     var encoded = certificate.getSigAlgParams();
     if (encoded == null) {
-      return PSSParameterSpec.DEFAULT.getDigestAlgorithm();
+      return "SHA-1"; // RFC 4055, section 3.1
     }
     var parameters = AlgorithmParameters.getInstance("RSASSA-PSS");
     parameters.init(encoded);

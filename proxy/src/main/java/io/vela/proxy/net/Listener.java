@@ -6,6 +6,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
+import io.vela.config.ConnectionLimits.Keepalive;
 import io.vela.config.value.HostPort;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -26,6 +27,7 @@ public final class Listener implements AutoCloseable {
   /**
    * Opens it. Blocks until it is bound.
    *
+   * @param keepalive how clients that vanished are noticed
    * @param accepted what is done with each client's channel, on its event loop
    * @throws IOException when the address cannot be bound; the message names it and the cause
    */
@@ -33,9 +35,10 @@ public final class Listener implements AutoCloseable {
       HostPort address,
       Transport transport,
       EventLoopGroup eventLoops,
+      Keepalive keepalive,
       ChannelInitializer<Channel> accepted)
       throws IOException {
-    var bound =
+    var bootstrap =
         new ServerBootstrap()
             .group(eventLoops)
             .channel(transport.serverChannel())
@@ -43,9 +46,10 @@ public final class Listener implements AutoCloseable {
             .option(ChannelOption.SO_REUSEADDR, true)
             .childOption(ChannelOption.TCP_NODELAY, true)
             .childOption(ChannelOption.SO_KEEPALIVE, true)
-            .childHandler(accepted)
-            .bind(new InetSocketAddress(address.host(), address.port()));
-    return new Listener(await(bound, address));
+            .childHandler(accepted);
+    transport.keepalive(keepalive).forEach(bootstrap::childOption);
+    return new Listener(
+        await(bootstrap.bind(new InetSocketAddress(address.host(), address.port())), address));
   }
 
   private static Channel await(ChannelFuture bound, HostPort address) throws IOException {

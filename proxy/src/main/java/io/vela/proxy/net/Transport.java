@@ -1,26 +1,33 @@
 package io.vela.proxy.net;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioChannelOption;
 import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.channel.uring.IoUring;
+import io.netty.channel.uring.IoUringChannelOption;
 import io.netty.channel.uring.IoUringDomainSocketChannel;
 import io.netty.channel.uring.IoUringIoHandler;
 import io.netty.channel.uring.IoUringServerSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.vela.agent.Endpoint;
+import io.vela.config.ConnectionLimits.Keepalive;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
+import java.util.Map;
+import jdk.net.ExtendedSocketOptions;
 
 /**
  * How this process talks to the system's sockets. Clients and backends of a session must be of one
@@ -48,6 +55,14 @@ public enum Transport {
     SocketAddress unixAddress(String path) {
       return new DomainSocketAddress(path);
     }
+
+    @Override
+    Map<ChannelOption<Integer>, Integer> keepalive(Keepalive keepalive) {
+      return Map.of(
+          EpollChannelOption.TCP_KEEPIDLE, (int) keepalive.idle().toSeconds(),
+          EpollChannelOption.TCP_KEEPINTVL, (int) keepalive.interval().toSeconds(),
+          EpollChannelOption.TCP_KEEPCNT, keepalive.count());
+    }
   },
   /** Linux io_uring; only when configured. */
   IO_URING {
@@ -70,6 +85,14 @@ public enum Transport {
     SocketAddress unixAddress(String path) {
       return new DomainSocketAddress(path);
     }
+
+    @Override
+    Map<ChannelOption<Integer>, Integer> keepalive(Keepalive keepalive) {
+      return Map.of(
+          IoUringChannelOption.TCP_KEEPIDLE, (int) keepalive.idle().toSeconds(),
+          IoUringChannelOption.TCP_KEEPINTVL, (int) keepalive.interval().toSeconds(),
+          IoUringChannelOption.TCP_KEEPCNT, keepalive.count());
+    }
   },
   /** What Java itself has; everywhere. */
   NIO {
@@ -91,6 +114,17 @@ public enum Transport {
     @Override
     SocketAddress unixAddress(String path) {
       return UnixDomainSocketAddress.of(path);
+    }
+
+    @Override
+    Map<ChannelOption<Integer>, Integer> keepalive(Keepalive keepalive) {
+      return Map.of(
+          NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPIDLE),
+          (int) keepalive.idle().toSeconds(),
+          NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPINTERVAL),
+          (int) keepalive.interval().toSeconds(),
+          NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPCOUNT),
+          keepalive.count());
     }
   };
 
@@ -147,6 +181,9 @@ public enum Transport {
   public abstract Class<? extends Channel> domainChannel();
 
   abstract SocketAddress unixAddress(String path);
+
+  /** The options of accepted channels that make the system probe silent clients. */
+  abstract Map<ChannelOption<Integer>, Integer> keepalive(Keepalive keepalive);
 
   @Override
   public String toString() {

@@ -4,8 +4,11 @@ import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.ssl.SslHandler;
+import io.netty.util.ReferenceCountUtil;
 import java.time.Duration;
 
 /**
@@ -14,8 +17,8 @@ import java.time.Duration;
  * words; so this ends the output, and waits for the client to end its own while the relay drops
  * what still comes.
  *
- * <p>A client that takes nothing for too long is cut off. Under TLS there is no half-close: there
- * it closes once everything is written.
+ * <p>A client that takes nothing for too long is cut off. Under TLS the output ends with a
+ * close_notify (RFC 8446, section 6.1), and what still comes is dropped as it is, undecrypted.
  */
 final class LingeringClose {
   private final Channel client;
@@ -47,10 +50,7 @@ final class LingeringClose {
         .writeAndFlush(Unpooled.EMPTY_BUFFER)
         .addListener(
             written -> {
-              if (written.isSuccess()
-                  && !clientEnded
-                  && client instanceof DuplexChannel duplex
-                  && client.pipeline().get(SslHandler.class) == null) {
+              if (written.isSuccess() && !clientEnded && client instanceof DuplexChannel duplex) {
                 endOutput(duplex);
               } else {
                 close();
@@ -66,6 +66,16 @@ final class LingeringClose {
   }
 
   private void endOutput(DuplexChannel duplex) {
+    var tls = client.pipeline().get(SslHandler.class);
+    if (tls == null) {
+      shutdownOutput(duplex);
+      return;
+    }
+    client.pipeline().addFirst(new Dropping());
+    var _ = tls.closeOutbound().addListener(_ -> shutdownOutput(duplex));
+  }
+
+  private void shutdownOutput(DuplexChannel duplex) {
     duplex
         .shutdownOutput()
         .addListener(
@@ -77,6 +87,14 @@ final class LingeringClose {
                 after(goodbye, this::close);
               }
             });
+  }
+
+  /** Takes what is read before TLS does, which has ended. */
+  private static final class Dropping extends ChannelInboundHandlerAdapter {
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+      ReferenceCountUtil.release(message);
+    }
   }
 
   private void watch(long pendingBefore) {

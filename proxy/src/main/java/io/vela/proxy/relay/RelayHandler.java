@@ -5,6 +5,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.vela.proxy.wire.FrameTracker;
 import java.io.IOException;
 import org.slf4j.Logger;
@@ -140,7 +141,8 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-    if (event == ChannelInputShutdownEvent.INSTANCE) {
+    // A client that has said goodbye to TLS sends no more, though its socket be open.
+    if (event == ChannelInputShutdownEvent.INSTANCE || event == SslCloseCompletionEvent.SUCCESS) {
       flush();
       pair.inputEnded(direction);
     }
@@ -155,7 +157,8 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    if (cause instanceof IOException) {
+    // A decoder's exception wraps what broken TLS throws.
+    if (cause instanceof IOException || cause.getCause() instanceof IOException) {
       log.debug("connection broken direction={} cause=\"{}\"", direction, cause.toString());
       // Of a client nothing more is to be had. A backend whose input is gone still has last words;
       // when they are read, or cannot be, Netty closes it.

@@ -1,11 +1,13 @@
 package io.vela.proxy.session;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandler;
 import io.vela.agent.Role;
-import io.vela.config.AuthConfig;
-import io.vela.config.value.BranchName;
+import io.vela.config.ProxyProtocolConfig;
 import io.vela.proxy.auth.AuthRequest;
 import io.vela.proxy.auth.AuthStep;
+import io.vela.proxy.net.Entrance;
+import io.vela.proxy.net.ProxyHeader;
 import io.vela.proxy.session.SessionState.Authenticating;
 import io.vela.proxy.session.SessionState.AwaitingStartup;
 import io.vela.proxy.session.SessionState.Closed;
@@ -13,7 +15,9 @@ import io.vela.proxy.session.SessionState.Connecting;
 import io.vela.proxy.session.SessionState.Locating;
 import io.vela.proxy.session.SessionState.Open;
 import io.vela.proxy.session.SessionState.Relaying;
+import io.vela.proxy.session.SessionState.Securing;
 import io.vela.proxy.session.SessionState.Waking;
+import io.vela.proxy.tls.DirectTls;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.FrontendType;
 import io.vela.proxy.wire.Malformed;
@@ -22,6 +26,8 @@ import io.vela.proxy.wire.StartupPacket;
 import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.RouteException;
 import io.vela.router.route.BranchAddressParser;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -33,23 +39,25 @@ import org.jspecify.annotations.Nullable;
 final class Admission {
   private final Session session;
   private final SessionServices services;
-  private final Optional<BranchName> defaultBranch;
-  private final AuthConfig auth;
+  private final Entrance.Settings settings;
+  private final Attendance attendance;
+  private final Encryption encryption;
   private final ClientLink client;
   private final GuessDelay guesses;
   private final Attachment attachment;
 
   /**
-   * @param defaultBranch the listener's, for clients that name none
-   * @param auth how the listener's clients may prove who they are
+   * @param entrance the listener's
    */
-  Admission(Session session, Optional<BranchName> defaultBranch, AuthConfig auth) {
+  Admission(Session session, Entrance entrance) {
     this.session = session;
-    this.auth = auth;
     this.guesses = new GuessDelay(session);
     this.services = session.services();
-    this.defaultBranch = defaultBranch;
     this.client = session.client();
+    this.settings = entrance.current();
+    this.encryption = new Encryption(session, settings);
+    this.attendance =
+        new Attendance(services.sessions().counts(), client.channel(), entrance, services.limits());
     this.attachment = new Attachment(session);
   }
 
@@ -57,12 +65,51 @@ final class Admission {
   void begin() {
     services.sessions().add(session);
     session.timer().start(services.limits().authenticationTimeout(), this::timedOut);
-    client.open(new ClientHandler(this));
+    var proxies = settings.config().proxyProtocol();
+    var believed = session.address().ip().filter(proxies::believes).isPresent();
+    var beforeStartup = new ArrayList<ChannelHandler>();
+    if (believed) {
+      beforeStartup.add(new ProxyHeader(proxies.mode() == ProxyProtocolConfig.Mode.REQUIRED));
+    }
+    settings.tls().map(DirectTls::new).ifPresent(beforeStartup::add);
+    client.open(beforeStartup, new ClientHandler(this));
+    if (proxies.mode() == ProxyProtocolConfig.Mode.REQUIRED && !believed) {
+      closeAtOnce("not from an address of proxy-protocol-from", Ending.REFUSED);
+    } else if (!attendance.enter()) {
+      closeAtOnce("too many connections", Ending.REFUSED);
+    } else if (!believed) {
+      attendance.from(session.address());
+    }
+  }
+
+  /** How the connection is secured. */
+  Encryption encryption() {
+    return encryption;
+  }
+
+  private void closeAtOnce(String reason, Ending ending) {
+    if (session.state() instanceof Open open) {
+      session.log().closedAtOnce(reason);
+      session.end(open, ending);
+      client.close();
+    }
+  }
+
+  // --- the load balancer in front ---
+
+  void cameFrom(InetSocketAddress source) {
+    session.cameFrom(ClientAddress.of(source));
+    attendance.from(session.address());
+  }
+
+  void proxyHeaderRefused(String reason) {
+    closeAtOnce(reason, Ending.MALFORMED);
   }
 
   private void timedOut() {
     switch (session.state()) {
       case AwaitingStartup awaiting -> leave(awaiting, Ending.TIMED_OUT);
+      case Securing securing -> leave(securing, Ending.TIMED_OUT);
       case Authenticating authenticating -> leave(authenticating, Ending.TIMED_OUT);
       case Locating _ -> session.refuse(Refusal.notLocatedInTime(), Ending.REFUSED);
       case Waking _, Connecting _, Relaying _, Closed _ -> {}
@@ -84,10 +131,7 @@ final class Admission {
     }
     try {
       switch (packet) {
-        case StartupPacket.SslRequest _ -> {
-          session.enter(awaiting.refuseTls());
-          client.refuseEncryption();
-        }
+        case StartupPacket.SslRequest _ -> encryption.asked(awaiting);
         case StartupPacket.GssEncRequest _ -> {
           session.enter(awaiting.refuseGss());
           client.refuseEncryption();
@@ -138,6 +182,7 @@ final class Admission {
   void inputEnded() {
     switch (session.state()) {
       case AwaitingStartup awaiting -> leave(awaiting, Ending.GAVE_UP);
+      case Securing securing -> leave(securing, Ending.GAVE_UP);
       case Authenticating authenticating -> leave(authenticating, Ending.GAVE_UP);
       case Locating locating -> {
         if (!locating.request().isBearer() || !client.isHolding()) {
@@ -170,9 +215,17 @@ final class Admission {
 
   private void locate(AwaitingStartup awaiting, StartupPacket.StartupMessage startup) {
     client.startupComplete();
+    var refusal = encryption.demand().or(attendance::refusal);
+    if (refusal.isPresent()) {
+      session.refuse(refusal.get(), Ending.REFUSED);
+      return;
+    }
     try {
       var address =
-          BranchAddressParser.parse(startup.parameters(), defaultBranch, Optional.empty());
+          BranchAddressParser.parse(
+              startup.parameters(),
+              settings.config().defaultBranch(),
+              encryption.branchServerName());
       var locating = awaiting.locate(new SessionRequest(startup, address));
       session.enter(locating);
       session.log().asked(locating.request());
@@ -200,7 +253,9 @@ final class Admission {
     }
     var request = locating.request();
     Optional<Role> role = found == null ? Optional.empty() : found.role();
-    var asked = new AuthRequest(request.user(), request.address(), session.security(), auth);
+    var asked =
+        new AuthRequest(
+            request.user(), request.address(), session.security(), settings.config().auth());
     var method = services.authenticator().methodFor(asked, role);
     boolean badToken = Located.isBadToken(Session.unwrap(error));
     if (request.isBearer() && (found != null || badToken)) {
@@ -275,6 +330,11 @@ final class Admission {
     }
     if (!role.get().canLogin()) {
       session.refuse(Refusal.mayNotLogIn(role.get().name()), Ending.REFUSED);
+      return;
+    }
+    var refusal = attendance.join(target.get().branch());
+    if (refusal.isPresent()) {
+      session.refuse(refusal.get(), Ending.REFUSED);
       return;
     }
     session.timer().cancel();

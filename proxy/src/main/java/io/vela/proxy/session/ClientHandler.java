@@ -4,7 +4,12 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
+import io.vela.proxy.net.ProxyHeader;
+import io.vela.proxy.tls.DirectTls;
+import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.Malformed;
 import io.vela.proxy.wire.StartupPacket;
 import io.vela.proxy.wire.TypedMessage;
@@ -36,8 +41,16 @@ final class ClientHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
-    if (event == ChannelInputShutdownEvent.INSTANCE) {
-      admission.inputEnded();
+    switch (event) {
+      case ProxyHeader.Source source -> admission.cameFrom(source.address());
+      case ProxyHeader.Refused refused -> admission.proxyHeaderRefused(refused.reason());
+      case DirectTls.Begun begun -> admission.encryption().begun(begun.handshake());
+      case TlsHandshake.Refused refused -> admission.encryption().refused(refused.reason());
+      case SslHandshakeCompletionEvent completion -> admission.encryption().handshaken(completion);
+      // A client that has said goodbye to TLS sends no more, though its socket be open.
+      case SslCloseCompletionEvent closed when closed.isSuccess() -> admission.inputEnded();
+      case ChannelInputShutdownEvent _ -> admission.inputEnded();
+      default -> {}
     }
     context.fireUserEventTriggered(event);
   }

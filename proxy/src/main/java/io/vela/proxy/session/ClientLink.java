@@ -5,16 +5,21 @@ import io.netty.buffer.CompositeByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.vela.proxy.auth.AuthStep;
+import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.StartupPacketDecoder;
 import io.vela.proxy.wire.TypedMessage;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /**
  * The client's channel until the relay takes it over: what is read from it and how, what is
@@ -29,6 +34,7 @@ final class ClientLink {
   private final long maxHeldBytes;
   private final StartupPacketDecoder startupDecoder = new StartupPacketDecoder();
   private final MessageDecoder passwordDecoder = new MessageDecoder(MAX_PASSWORD_BYTES);
+  private final Plaintext plaintext = new Plaintext();
   private ByteBuf held = Unpooled.EMPTY_BUFFER;
   private boolean readingPasswords;
 
@@ -48,11 +54,33 @@ final class ClientLink {
    * Begins to read, startup packets first. A client may end its own side early and still be
    * answered.
    *
+   * @param beforeStartup what may come before them
    * @param handler translates what is read
    */
-  void open(ClientHandler handler) {
+  void open(List<ChannelHandler> beforeStartup, ClientHandler handler) {
     channel.config().setOption(ChannelOption.ALLOW_HALF_CLOSURE, true);
-    channel.pipeline().addLast(startupDecoder, handler);
+    channel
+        .pipeline()
+        .addLast(beforeStartup.toArray(ChannelHandler[]::new))
+        .addLast(plaintext, startupDecoder, handler);
+  }
+
+  /** Where in the pipeline bytes are what the client means, whether TLS lies before or not. */
+  private static final class Plaintext extends ChannelInboundHandlerAdapter {}
+
+  private ChannelHandlerContext plaintext() {
+    return channel.pipeline().context(plaintext);
+  }
+
+  /** Whether more came along with the packet that is being handled. */
+  boolean hasSentMore() {
+    return startupDecoder.hasUndecodedBytes();
+  }
+
+  /** Answers an SSLRequest; what comes next is the handshake. */
+  void grantTls(TlsHandshake handshake) {
+    var _ = channel.writeAndFlush(channel.alloc().buffer(1).writeByte('S'), channel.voidPromise());
+    channel.pipeline().addFirst(handshake);
   }
 
   /** From now on holds what comes. */
@@ -63,11 +91,11 @@ final class ClientLink {
   /** From now on password messages are read, those that came early first. */
   void readPasswords() {
     readingPasswords = true;
-    channel.pipeline().addFirst(passwordDecoder);
+    channel.pipeline().addAfter(plaintext().name(), null, passwordDecoder);
     var early = takeHeld();
     channel.config().setAutoRead(true);
     if (early.isReadable()) {
-      channel.pipeline().fireChannelRead(early);
+      plaintext().fireChannelRead(early);
     } else {
       early.release();
     }
@@ -90,14 +118,15 @@ final class ClientLink {
       ahead.release();
     } else if (inputEnded) {
       // No read is complete here: the end of the pipeline would begin another, which now fails.
-      channel.pipeline().fireChannelRead(ahead);
+      plaintext().fireChannelRead(ahead);
     } else {
-      channel.pipeline().fireChannelRead(ahead).fireChannelReadComplete();
+      plaintext().fireChannelRead(ahead).fireChannelReadComplete();
     }
     if (inputEnded) {
       // The relay was not there to be told.
       channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
     }
+    channel.pipeline().remove(plaintext);
   }
 
   /** Keeps bytes for whoever comes next; takes over their reference. */

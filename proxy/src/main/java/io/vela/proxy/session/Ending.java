@@ -12,6 +12,8 @@ public enum Ending {
   TIMED_OUT("timed_out"),
   /** The client did not speak the protocol. */
   MALFORMED("malformed"),
+  /** The TLS handshake failed. */
+  TLS_FAILED("tls_failed"),
   /** The connection brought a cancel request. */
   CANCEL_REQUEST("cancel_request"),
   /** Postgres ended the session and told the client why. */

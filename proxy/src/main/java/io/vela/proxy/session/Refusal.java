@@ -67,6 +67,53 @@ final class Refusal {
         .withHint("Wait a few seconds before the next.");
   }
 
+  /** Of plaintext where the listener demands TLS. */
+  static ErrorMessage tlsRequired() {
+    return ErrorMessage.fatal(
+            SqlState.INVALID_AUTHORIZATION_SPECIFICATION,
+            "this address accepts encrypted connections only")
+        .withHint("Connect with sslmode=require, or better sslmode=verify-full.");
+  }
+
+  /** Of clients without a certificate, in Postgres's words (ClientAuthentication in auth.c). */
+  static ErrorMessage clientCertificateRequired() {
+    return ErrorMessage.fatal(
+        SqlState.INVALID_AUTHORIZATION_SPECIFICATION,
+        "connection requires a valid client certificate");
+  }
+
+  /** In Postgres's words (ProcessStartupPacket in backend_startup.c). */
+  static ErrorMessage unencryptedAfterSslRequest() {
+    return ErrorMessage.fatal(
+            SqlState.PROTOCOL_VIOLATION, "received unencrypted data after SSL request")
+        .withDetail(
+            "This could be either a client-software bug or evidence of an attempted"
+                + " man-in-the-middle attack.");
+  }
+
+  /** Of a listener that has no place left. */
+  static ErrorMessage tooManyOnListener(int limit) {
+    return tooMany("This address accepts %d connections (max-connections).".formatted(limit));
+  }
+
+  /** Of a client address that has no place left. */
+  static ErrorMessage tooManyFromAddress(int limit) {
+    return tooMany(
+        "A client address may have %d connections (connections-per-address).".formatted(limit));
+  }
+
+  /** Of a branch that has no place left. */
+  static ErrorMessage tooManyOnBranch(String branch, int limit) {
+    return tooMany(
+        "Branch \"%s\" may have %d sessions (connections-per-branch).".formatted(branch, limit));
+  }
+
+  /** In Postgres's words (ProcessStartupPacket in backend_startup.c). */
+  private static ErrorMessage tooMany(String which) {
+    return ErrorMessage.fatal(SqlState.TOO_MANY_CONNECTIONS, "sorry, too many clients already")
+        .withDetail(which);
+  }
+
   /** Of bearer tokens that came over a network unencrypted. */
   static ErrorMessage bearerNotAllowed() {
     return ErrorMessage.fatal(

@@ -10,6 +10,7 @@ import io.vela.proxy.session.SessionState.Connecting;
 import io.vela.proxy.session.SessionState.Locating;
 import io.vela.proxy.session.SessionState.Open;
 import io.vela.proxy.session.SessionState.Relaying;
+import io.vela.proxy.session.SessionState.Securing;
 import io.vela.proxy.session.SessionState.Waking;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.router.RouteException;
@@ -27,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Session {
   private final SessionServices services;
-  private final ClientAddress address;
+  private ClientAddress address;
   private final ClientLink client;
   private final SessionLog log;
   private final SessionTimer timer;
@@ -48,8 +49,16 @@ final class Session {
     return services;
   }
 
+  /** Where the client is; changes once, when a load balancer tells. */
   ClientAddress address() {
     return address;
+  }
+
+  /** A load balancer has told where the client is. Before TLS begins. */
+  void cameFrom(ClientAddress truly) {
+    address = truly;
+    log.cameFrom(truly.toString());
+    security = ConnectionSecurity.plaintext(truly.isLoopback());
   }
 
   ClientLink client() {
@@ -127,7 +136,8 @@ final class Session {
 
   /** A fault in handling the connection: the client's connection broke, or Vela is wrong. */
   void failed(Throwable cause) {
-    if (cause instanceof IOException) {
+    // A decoder's exception wraps what broken TLS throws.
+    if (cause instanceof IOException || cause.getCause() instanceof IOException) {
       client.close();
     } else {
       log.failed(cause);
@@ -143,7 +153,7 @@ final class Session {
     switch (open) {
       case Waking waking -> waking.lease().cancel(false);
       case Connecting connecting -> connecting.backend().close();
-      case AwaitingStartup _, Locating _, Authenticating _, Relaying _ -> {}
+      case AwaitingStartup _, Securing _, Locating _, Authenticating _, Relaying _ -> {}
     }
     services.sessions().remove(this);
     services.metrics().ended(ending);
@@ -170,7 +180,13 @@ final class Session {
       case Relaying relaying when relaying.backend() == backend -> tell(relaying, error);
       case Connecting connecting when connecting.backend() == backend ->
           refuse(error, Ending.REVOKED);
-      case AwaitingStartup _, Locating _, Authenticating _, Waking _, Connecting _, Relaying _ -> {}
+      case AwaitingStartup _,
+          Securing _,
+          Locating _,
+          Authenticating _,
+          Waking _,
+          Connecting _,
+          Relaying _ -> {}
       case Closed _ -> {}
     }
   }

@@ -2,29 +2,23 @@ package io.vela.proxy.session;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
-import io.vela.config.AuthConfig;
-import io.vela.config.value.BranchName;
-import java.util.Optional;
+import io.vela.proxy.net.Entrance;
 
 /** Makes a session of each channel that a listener accepts. */
 public final class SessionInitializer extends ChannelInitializer<Channel> {
   private final SessionServices services;
-  private final Optional<BranchName> defaultBranch;
-  private final AuthConfig auth;
+  private final Entrance entrance;
 
   /**
-   * @param defaultBranch the listener's, for clients that name none
-   * @param auth how the listener's clients may prove who they are
+   * @param entrance the listener's
    */
-  public SessionInitializer(
-      SessionServices services, Optional<BranchName> defaultBranch, AuthConfig auth) {
+  public SessionInitializer(SessionServices services, Entrance entrance) {
     this.services = services;
-    this.defaultBranch = defaultBranch;
-    this.auth = auth;
+    this.entrance = entrance;
   }
 
   @Override
   protected void initChannel(Channel channel) {
-    new Admission(new Session(services, channel), defaultBranch, auth).begin();
+    new Admission(new Session(services, channel), entrance).begin();
   }
 }

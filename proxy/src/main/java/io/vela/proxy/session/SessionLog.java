@@ -1,6 +1,7 @@
 package io.vela.proxy.session;
 
 import io.vela.config.value.BranchName;
+import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import java.util.concurrent.TimeUnit;
@@ -15,7 +16,7 @@ final class SessionLog {
   private static final Logger log = LoggerFactory.getLogger(Session.class);
 
   private final long id;
-  private final String client;
+  private String client;
   private final long openedNanos = System.nanoTime();
   private String branch = "-";
   private String role = "-";
@@ -28,6 +29,23 @@ final class SessionLog {
 
   long id() {
     return id;
+  }
+
+  /** A load balancer has told where the client is. */
+  void cameFrom(String truly) {
+    client = truly;
+  }
+
+  void secured(TlsHandshake handshake) {
+    log.debug("session secured id={} client={} tls=\"{}\"", id, client, handshake.agreed());
+  }
+
+  void notSecured(String reason) {
+    log.info("tls refused id={} client={} reason=\"{}\"", id, client, printable(reason));
+  }
+
+  void closedAtOnce(String reason) {
+    log.info("connection closed id={} client={} reason=\"{}\"", id, client, printable(reason));
   }
 
   void asked(SessionRequest request) {

@@ -2,6 +2,7 @@ package io.vela.proxy.session;
 
 import io.vela.agent.Role;
 import io.vela.proxy.auth.AuthMethod;
+import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.StartupPacket;
 import io.vela.router.Target;
@@ -16,8 +17,10 @@ import java.util.concurrent.CompletableFuture;
  * <pre>
  *            SSLRequest, GSSENCRequest
  *                 +----+
- *                 v    |
- *           AwaitingStartup
+ *                 v    |     granted, or TLS at once
+ *           AwaitingStartup --------------------------&gt; Securing
+ *                 |  ^                                    | handshake succeeded
+ *                 |  +------------------------------------+
  *                 | StartupMessage
  *                 v
  *             Locating ............... which branch, which verifier; wakes nothing
@@ -55,8 +58,8 @@ sealed interface SessionState {
   /**
    * Nothing is known of the client.
    *
-   * @param tlsRefused whether it has asked for TLS
-   * @param gssRefused whether it has asked for GSSAPI encryption
+   * @param tlsRefused whether it may not ask for TLS any more
+   * @param gssRefused whether it may not ask for GSSAPI encryption any more
    */
   record AwaitingStartup(boolean tlsRefused, boolean gssRefused) implements Open {
     /**
@@ -83,6 +86,18 @@ sealed interface SessionState {
       return new AwaitingStartup(tlsRefused, true);
     }
 
+    /**
+     * TLS begins.
+     *
+     * @throws ProtocolViolation when it has begun before, or was refused
+     */
+    Securing secure(TlsHandshake handshake) throws ProtocolViolation {
+      if (tlsRefused) {
+        throw again(StartupPacket.SSL_REQUEST_CODE);
+      }
+      return new Securing(handshake);
+    }
+
     Locating locate(SessionRequest request) {
       return new Locating(request);
     }
@@ -90,6 +105,14 @@ sealed interface SessionState {
     /** As in Postgres, where it then counts as a startup message of a strange version. */
     private static ProtocolViolation again(int code) {
       return ProtocolViolation.unsupportedVersion(code);
+    }
+  }
+
+  /** The TLS handshake is under way. */
+  record Securing(TlsHandshake handshake) implements Open {
+    /** There is one encryption only, as in Postgres. */
+    AwaitingStartup established() {
+      return new AwaitingStartup(true, true);
     }
   }
 

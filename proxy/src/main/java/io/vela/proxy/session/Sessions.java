@@ -10,9 +10,14 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class Sessions {
   private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
+  private final Attendance.Counts counts = new Attendance.Counts();
 
   long nextId() {
     return lastId.incrementAndGet();
+  }
+
+  Attendance.Counts counts() {
+    return counts;
   }
 
   void add(Session session) {

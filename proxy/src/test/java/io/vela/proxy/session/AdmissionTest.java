@@ -11,8 +11,8 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.vela.agent.Endpoint;
 import io.vela.agent.Role;
-import io.vela.config.AuthConfig;
 import io.vela.config.LimitsConfig;
+import io.vela.config.ListenerConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
 import io.vela.proxy.ScriptedRouter;
@@ -20,6 +20,7 @@ import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
+import io.vela.proxy.net.Entrance;
 import io.vela.proxy.net.Transport;
 import io.vela.proxy.wire.FrontendMessages;
 import io.vela.proxy.wire.StartupPacket;
@@ -44,10 +45,9 @@ class AdmissionTest {
   private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   private final ScriptedRouter router = new ScriptedRouter(new Endpoint.UnixSocket("/nowhere"));
   private final Sessions sessions = new Sessions();
-  private AuthConfig auth = AuthConfig.DEFAULT;
   private EmbeddedChannel channel = new EmbeddedChannel();
 
-  private void open() {
+  private void open() throws Exception {
     var random = new SecureRandom();
     var connector = new BackendConnector(Transport.NIO, Duration.ofSeconds(1));
     var keys = new CancelRegistry(random);
@@ -63,12 +63,11 @@ class AdmissionTest {
                     new SessionMetrics(meters, sessions),
                     LimitsConfig.DEFAULT),
                 channel),
-            Optional.<BranchName>empty(),
-            auth)
+            Entrance.open(ListenerConfig.DEFAULT))
         .begin();
   }
 
-  private void open(SocketAddress from) {
+  private void open(SocketAddress from) throws Exception {
     channel =
         new EmbeddedChannel() {
           @Override
@@ -110,7 +109,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aRefusedBranchWakesNothing() {
+  void aRefusedBranchWakesNothing() throws Exception {
     router.refuses = _ -> Optional.of(new RouteFailure.NoSuchBranch(new BranchName("pr-1")));
     open();
     startup(APP);
@@ -119,7 +118,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aMalformedBranchNeverReachesTheRouter() {
+  void aMalformedBranchNeverReachesTheRouter() throws Exception {
     router.refuses =
         _ -> {
           throw new AssertionError("asked");
@@ -131,7 +130,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aBearerTokenFromElsewhereNeverReachesTheRouter() {
+  void aBearerTokenFromElsewhereNeverReachesTheRouter() throws Exception {
     router.refuses =
         _ -> {
           throw new AssertionError("asked");
@@ -145,7 +144,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aFaultOfTheRouterIsNotShownToTheClient() {
+  void aFaultOfTheRouterIsNotShownToTheClient() throws Exception {
     router.refuses =
         _ -> {
           throw new IllegalStateException("a private thing");
@@ -157,7 +156,7 @@ class AdmissionTest {
   }
 
   @Test
-  void whatWasSentAheadIsReleasedWhenTheClientLeaves() {
+  void whatWasSentAheadIsReleasedWhenTheClientLeaves() throws Exception {
     open();
     startup(APP);
     assertThat(received()).contains("SCRAM-SHA-256");
@@ -169,7 +168,7 @@ class AdmissionTest {
   }
 
   @Test
-  void whoEndsItsOutputWithoutARequestHasLeft() {
+  void whoEndsItsOutputWithoutARequestHasLeft() throws Exception {
     open();
     startup(APP);
     received();
@@ -178,7 +177,7 @@ class AdmissionTest {
   }
 
   @Test
-  void whoEndsItsOutputAfterARequestIsWaitingForTheAnswer() {
+  void whoEndsItsOutputAfterARequestIsWaitingForTheAnswer() throws Exception {
     var wake = new CompletableFuture<BranchLease>();
     router.wakes = () -> wake;
     router.refuses = _ -> Optional.empty();
@@ -197,7 +196,7 @@ class AdmissionTest {
   }
 
   @Test
-  void aSilentClientIsClosedWithoutAWord() {
+  void aSilentClientIsClosedWithoutAWord() throws Exception {
     open();
     channel.advanceTimeBy(
         LimitsConfig.DEFAULT.authenticationTimeout().toMillis() + 1, TimeUnit.MILLISECONDS);
@@ -207,7 +206,7 @@ class AdmissionTest {
   }
 
   @Test
-  void anAnswerThatComesAfterTheClientHasLeftIsDropped() {
+  void anAnswerThatComesAfterTheClientHasLeftIsDropped() throws Exception {
     open();
     // The router has answered, but its answer still waits for the event loop.
     channel.writeInbound(
