@@ -39,7 +39,10 @@ final class Pgbench {
     run(server, List.of("-i", "-q", "-s", Integer.toString(scale)), Duration.ofMinutes(10));
   }
 
-  /** Transactions a second of prepared selects, without the time to connect. */
+  /**
+   * Transactions a second of prepared selects, without the time to connect; pgbench runs one
+   * thread, its default.
+   */
   double selects(Server server, int clients, Duration time)
       throws IOException, InterruptedException {
     var words =
@@ -50,8 +53,6 @@ final class Pgbench {
             "prepared",
             "-c",
             Integer.toString(clients),
-            "-j",
-            Integer.toString(Math.min(clients, 2)),
             "-T",
             Long.toString(Math.max(1, time.toSeconds())));
     var tps = TPS.matcher(run(server, words, time.plusMinutes(1)));

@@ -105,10 +105,10 @@ public final class ConfigLoader {
     var catalogUrl = catalogUrl(root.section("catalog"));
     var baselines = baselines(root.section("baselines"));
     var limits = limits(root.section("limits"));
-    var transport = root.scalar("transport", VelaConfig::validTransport, defaults.transport());
+    var network = network(root.section("network"));
     root.end();
     return new VelaConfig(
-        listen, http, data, pool, postgres, catalogUrl, baselines, limits, transport);
+        listen, http, data, pool, postgres, catalogUrl, baselines, limits, network);
   }
 
   private static PoolConfig pool(YamlSection section, Paths paths) {
@@ -228,6 +228,34 @@ public final class ConfigLoader {
   static Optional<Integer> count(YamlSection section, String key) {
     return section.scalar(
         key, text -> Optional.of(atLeastOne(integer(text))), Optional.<Integer>empty());
+  }
+
+  private static NetworkConfig network(YamlSection section) {
+    var standard = NetworkConfig.DEFAULT;
+    var network =
+        new NetworkConfig(
+            section.scalar(
+                "transport",
+                text -> new NetworkConfig(text, 0, true).transport(),
+                standard.transport()),
+            section.scalar(
+                "event-loops",
+                text ->
+                    text.equals("auto")
+                        ? 0
+                        : new NetworkConfig("auto", atLeastOne(integer(text)), true).eventLoops(),
+                standard.eventLoops()),
+            section.scalar("busy-poll", ConfigLoader::bool, standard.busyPoll()));
+    section.end();
+    return network;
+  }
+
+  private static boolean bool(String text) {
+    return switch (text) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw new IllegalArgumentException("expected true or false");
+    };
   }
 
   private static Duration positive(String text) {

@@ -73,8 +73,7 @@ public record ListenerConfig(
       TlsConfig tls,
       ProxyProtocolConfig proxyProtocol,
       Optional<Integer> maxConnections) {
-    this(
-        address, defaultBranch, suffix, tls, proxyProtocol, maxConnections, AuthConfig.DEFAULT);
+    this(address, defaultBranch, suffix, tls, proxyProtocol, maxConnections, AuthConfig.DEFAULT);
   }
 
   static String validSuffix(String text) {

@@ -20,7 +20,7 @@ import java.util.Optional;
  * @param baselines policy of the branches of each baseline, in the order in which their create
  *     patterns are tried; {@code main} is always there
  * @param limits bounds on time and memory
- * @param transport {@code auto}, {@code epoll}, {@code io_uring} or {@code nio}
+ * @param network how connections are served
  */
 public record VelaConfig(
     List<ListenerConfig> listen,
@@ -31,21 +31,17 @@ public record VelaConfig(
     Optional<String> catalogUrl,
     Map<BaselineName, BranchPolicy> baselines,
     LimitsConfig limits,
-    String transport) {
+    NetworkConfig network) {
   /** The baseline that exists from the first start on. */
   public static final BaselineName MAIN = new BaselineName("main");
 
-  /** What {@link #transport} may be. */
-  public static final List<String> TRANSPORTS = List.of("auto", "epoll", "io_uring", "nio");
-
   /**
-   * @throws IllegalArgumentException without a listener, or for an unknown transport
+   * @throws IllegalArgumentException without a listener
    */
   public VelaConfig {
     if (listen.isEmpty()) {
       throw new IllegalArgumentException("at least one address to listen on is needed");
     }
-    transport = validTransport(transport);
     listen = List.copyOf(listen);
     var all = new LinkedHashMap<>(baselines);
     all.putIfAbsent(MAIN, BranchPolicy.DEFAULT);
@@ -63,39 +59,31 @@ public record VelaConfig(
         Optional.empty(),
         Map.of(),
         LimitsConfig.DEFAULT,
-        "auto");
-  }
-
-  static String validTransport(String text) {
-    if (!TRANSPORTS.contains(text)) {
-      throw new IllegalArgumentException(
-          "\"" + text + "\" is not a transport; expected one of " + String.join(", ", TRANSPORTS));
-    }
-    return text;
+        NetworkConfig.DEFAULT);
   }
 
   /** The same with another data directory. */
   public VelaConfig withData(Path other) {
     return new VelaConfig(
-        listen, http, other, pool, postgres, catalogUrl, baselines, limits, transport);
+        listen, http, other, pool, postgres, catalogUrl, baselines, limits, network);
   }
 
   /** The same with another HTTP address. */
   public VelaConfig withHttp(HostPort other) {
     return new VelaConfig(
-        listen, other, data, pool, postgres, catalogUrl, baselines, limits, transport);
+        listen, other, data, pool, postgres, catalogUrl, baselines, limits, network);
   }
 
   /** The same with other listeners. */
   public VelaConfig withListen(List<ListenerConfig> others) {
     return new VelaConfig(
-        others, http, data, pool, postgres, catalogUrl, baselines, limits, transport);
+        others, http, data, pool, postgres, catalogUrl, baselines, limits, network);
   }
 
   /** The same with another pool. */
   public VelaConfig withPool(PoolConfig other) {
     return new VelaConfig(
-        listen, http, data, other, postgres, catalogUrl, baselines, limits, transport);
+        listen, http, data, other, postgres, catalogUrl, baselines, limits, network);
   }
 
   /** The policy of a baseline's branches. */

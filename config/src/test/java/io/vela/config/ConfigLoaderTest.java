@@ -78,7 +78,7 @@ final class ConfigLoaderTest {
     assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
     assertThat(config.limits().startConcurrency()).isEqualTo(16);
     assertThat(config.limits().startupHold()).isEqualTo(new ByteSize(64L << 10));
-    assertThat(config.transport()).isEqualTo("auto");
+    assertThat(config.network()).isEqualTo(NetworkConfig.DEFAULT);
   }
 
   @Test
@@ -131,7 +131,10 @@ final class ConfigLoaderTest {
               authentication-timeout: 500ms
               start-concurrency: 3
               startup-hold: 4kB
-            transport: io_uring
+            network:
+              transport: io_uring
+              event-loops: 3
+              busy-poll: false
             """);
 
     assertThat(config)
@@ -166,7 +169,7 @@ final class ConfigLoaderTest {
                     Duration.ofMillis(500),
                     3,
                     new ByteSize(4L << 10)),
-                "io_uring"));
+                new NetworkConfig("io_uring", 3, false)));
   }
 
   @Test
@@ -183,7 +186,7 @@ final class ConfigLoaderTest {
       delimiter = '|',
       textBlock =
           """
-          poool: 1                         | poool                     | unknown key; expected one of listen, http, data, pool, postgres, catalog, baselines, limits, transport
+          poool: 1                         | poool                     | unknown key; expected one of listen, http, data, pool, postgres, catalog, baselines, limits, network
           pool: {drver: copy}              | pool.drver                | unknown key; expected one of driver, path, loop-size, reserve
           pool: {driver: ext4}             | pool.driver               | "ext4" is not a storage driver; expected one of auto, zfs, btrfs, reflink, copy
           pool: copy                       | pool                      | expected a mapping of keys to values
@@ -216,7 +219,10 @@ final class ConfigLoaderTest {
           limits: {start-concurrency: 0}   | limits.start-concurrency  | expected at least 1
           limits: {startup-hold: 0B}       | limits.startup-hold       | expected at least 1
           limits: {wake-timeout: 0ms}      | limits.wake-timeout       | expected more than 0: a number and ms, s, min, h or d, as 60s or 5min
-          transport: kqueue                | transport                 | "kqueue" is not a transport; expected one of auto, epoll, io_uring, nio
+          network: {transport: kqueue}     | network.transport         | "kqueue" is not a transport; expected one of auto, epoll, io_uring, nio
+          network: {event-loops: 0}        | network.event-loops       | expected at least 1
+          network: {event-loops: 4444}     | network.event-loops       | expected auto or 1 to 1024
+          network: {busy-poll: yes}        | network.busy-poll         | expected true or false
           {http: 'a:1', http: 'b:1'}       | http                      | the key is there twice
           """,
       quoteCharacter = '\0')

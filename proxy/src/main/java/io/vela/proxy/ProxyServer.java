@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.EventLoopGroup;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.Secret;
 import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
@@ -54,25 +55,24 @@ public final class ProxyServer {
    * Starts with a secret of its own for {@link Authenticator}; unknown users then look different
    * after a restart.
    *
-   * @see #start(List, LimitsConfig, String, SessionRouter, MeterRegistry, Secret)
+   * @see #start(List, LimitsConfig, NetworkConfig, SessionRouter, MeterRegistry, Secret)
    */
   public static ProxyServer start(
       List<ListenerConfig> listeners,
       LimitsConfig limits,
-      String transport,
+      NetworkConfig network,
       SessionRouter router,
       MeterRegistry meters)
       throws IOException, TransportException, TlsException {
     var secret = new byte[SECRET_BYTES];
     new SecureRandom().nextBytes(secret);
     return start(
-        listeners, limits, transport, router, meters, new Secret(HexFormat.of().formatHex(secret)));
+        listeners, limits, network, router, meters, new Secret(HexFormat.of().formatHex(secret)));
   }
 
   /**
    * Starts. Blocks until every listener accepts.
    *
-   * @param transport {@code auto}, {@code epoll}, {@code io_uring} or {@code nio}
    * @param mockSecret what the salts of unknown users derive from, kept with the installation
    * @throws IOException when an address cannot be bound; nothing is left open
    * @throws TransportException when the transport is not available here
@@ -81,12 +81,12 @@ public final class ProxyServer {
   public static ProxyServer start(
       List<ListenerConfig> listeners,
       LimitsConfig limits,
-      String transport,
+      NetworkConfig network,
       SessionRouter router,
       MeterRegistry meters,
       Secret mockSecret)
       throws IOException, TransportException, TlsException {
-    var chosen = Transport.named(transport);
+    var chosen = Transport.named(network.transport());
     var random = new SecureRandom();
     var sessions = new Sessions();
     var connector = new BackendConnector(chosen, BACKEND_CONNECT_TIMEOUT);
@@ -101,7 +101,7 @@ public final class ProxyServer {
             sessions,
             new SessionMetrics(meters, sessions),
             limits);
-    var server = new ProxyServer(chosen.newEventLoops(), sessions);
+    var server = new ProxyServer(chosen.newEventLoops(network), sessions);
     try {
       for (var listener : listeners) {
         server.listen(listener, chosen, services);

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.ByteSize;
 import io.vela.config.value.HostPort;
@@ -65,7 +66,7 @@ class HostileClientTest {
                 AUTHENTICATION_TIMEOUT,
                 limits.startConcurrency(),
                 ByteSize.parse("64kB")),
-            "auto",
+            NetworkConfig.DEFAULT,
             router,
             meters);
   }

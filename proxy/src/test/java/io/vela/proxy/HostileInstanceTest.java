@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.agent.Endpoint;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
 import java.net.StandardProtocolFamily;
@@ -50,7 +51,7 @@ class HostileInstanceTest {
                 limits.authenticationTimeout(),
                 limits.startConcurrency(),
                 limits.startupHold()),
-            "auto",
+            NetworkConfig.DEFAULT,
             router,
             new SimpleMeterRegistry());
   }

@@ -12,6 +12,7 @@ import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
 import io.vela.proxy.net.TransportException;
@@ -82,7 +83,7 @@ class ProxyEndToEndTest {
     return ProxyServer.start(
         List.of(new ListenerConfig(new HostPort("127.0.0.1", 0), Optional.empty())),
         LimitsConfig.DEFAULT,
-        transport,
+        new NetworkConfig(transport, 0, true),
         router,
         registry);
   }

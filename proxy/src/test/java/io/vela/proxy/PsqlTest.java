@@ -10,6 +10,7 @@ import io.vela.agent.exec.Command;
 import io.vela.agent.exec.DebianPackages;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.HostPort;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -71,7 +72,7 @@ class PsqlTest {
         ProxyServer.start(
             List.of(new ListenerConfig(new HostPort("127.0.0.1", 0), Optional.empty())),
             LimitsConfig.DEFAULT,
-            "auto",
+            NetworkConfig.DEFAULT,
             router,
             new SimpleMeterRegistry());
   }

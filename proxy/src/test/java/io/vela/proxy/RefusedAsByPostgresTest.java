@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
 import io.vela.proxy.wire.StartupPacket;
@@ -58,7 +59,7 @@ class RefusedAsByPostgresTest {
                 new ListenerConfig(
                     new HostPort("127.0.0.1", 0), Optional.of(new BranchName("pr-1")))),
             LimitsConfig.DEFAULT,
-            "auto",
+            NetworkConfig.DEFAULT,
             router,
             new SimpleMeterRegistry());
   }

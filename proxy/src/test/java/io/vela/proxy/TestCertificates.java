@@ -6,8 +6,6 @@ import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
 import io.vela.config.TlsConfig.Mode;
 import io.vela.config.TlsConfig.PemFiles;
-import io.vela.config.TlsConfig.Provider;
-import io.vela.config.TlsConfig.Version;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,17 +66,18 @@ final class TestCertificates {
         .rsa2048()
         .subject(subject)
         .addSanDnsName("localhost")
-        .addSanDnsName("*.db.example.com")
+        .addSanDnsName("pr-1.db.example.com")
         .addSanIpAddress("127.0.0.1")
         .addExtendedKeyUsageServerAuth()
         .buildIssuedBy(authority);
   }
 
-  TlsConfig config(Mode mode, Provider provider) {
-    return config(mode, provider, Version.TLS_1_2, ClientCertificates.NONE);
+  TlsConfig config(Mode mode, TlsConfig.Provider provider) {
+    return config(mode, provider, TlsConfig.Version.TLS_1_2, ClientCertificates.NONE);
   }
 
-  TlsConfig config(Mode mode, Provider provider, Version min, ClientCertificates clients) {
+  TlsConfig config(
+      Mode mode, TlsConfig.Provider provider, TlsConfig.Version min, ClientCertificates clients) {
     return new TlsConfig(
         mode,
         Optional.of(new PemFiles(certificate, key, Optional.empty())),

@@ -7,14 +7,13 @@ import static org.awaitility.Awaitility.await;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.agent.exec.Command;
 import io.vela.config.AuthConfig;
-import io.vela.config.AuthConfig.Method;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
 import io.vela.config.ProxyProtocolConfig;
+import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
 import io.vela.config.TlsConfig.Mode;
 import io.vela.config.TlsConfig.Provider;
-import io.vela.config.TlsConfig.Version;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
 import java.net.InetSocketAddress;
@@ -90,7 +89,8 @@ class TlsAuthenticationTest {
                     new HostPort("127.0.0.1", 0),
                     Optional.of(new BranchName("pr-1")),
                     Optional.empty(),
-                    certificates.config(Mode.ALLOW, Provider.AUTO, Version.TLS_1_2, clients),
+                    certificates.config(
+                        Mode.ALLOW, Provider.AUTO, TlsConfig.Version.TLS_1_2, clients),
                     ProxyProtocolConfig.OFF,
                     Optional.empty(),
                     auth)),
@@ -116,8 +116,7 @@ class TlsAuthenticationTest {
     return (result.stdout() + result.stderr()).strip();
   }
 
-  private static final String CLIENT_CERTIFICATE =
-      " sslmode=require sslcert=%s sslkey=%s";
+  private static final String CLIENT_CERTIFICATE = " sslmode=require sslcert=%s sslkey=%s";
 
   private static String withCertificate() {
     return CLIENT_CERTIFICATE.formatted(certificates.clientCertificate, certificates.clientKey);
@@ -160,7 +159,7 @@ class TlsAuthenticationTest {
   void aCertificateIsTheRoleOfItsCommonName() throws Exception {
     start(
         ClientCertificates.REQUEST,
-        new AuthConfig(Set.of(Method.CERT, Method.SCRAM), Map.of()));
+        new AuthConfig(Set.of(AuthConfig.Method.CERT, AuthConfig.Method.SCRAM), Map.of()));
     assertThat(psql("user=app" + withCertificate(), "")).isEqualTo("app");
     assertThat(psql("user=migrator" + withCertificate(), ""))
         .contains("certificate authentication failed for user \"migrator\"");
@@ -172,12 +171,14 @@ class TlsAuthenticationTest {
   void aCertificateIsTheRolesThatTheMapGivesIt() throws Exception {
     start(
         ClientCertificates.REQUEST,
-        new AuthConfig(Set.of(Method.CERT), Map.of("CN=app", List.of("migrator", "nobody"))));
+        new AuthConfig(
+            Set.of(AuthConfig.Method.CERT), Map.of("CN=app", List.of("migrator", "nobody"))));
     assertThat(psql("user=migrator" + withCertificate(), "")).isEqualTo("migrator");
     assertThat(psql("user=app" + withCertificate(), ""))
         .contains("certificate authentication failed for user \"app\"");
     var asked = router.asked.size();
-    assertThat(psql("user=nobody" + withCertificate(), "")).contains("role \"nobody\" does not exist");
+    assertThat(psql("user=nobody" + withCertificate(), ""))
+        .contains("role \"nobody\" does not exist");
     assertThat(psql("user=app sslmode=require", "right"))
         .contains("connection requires a valid client certificate");
     assertThat(router.asked).hasSize(asked);
@@ -185,7 +186,7 @@ class TlsAuthenticationTest {
 
   @Test
   void trustAsksForNothingButTheRoleMustBeThere() throws Exception {
-    start(ClientCertificates.NONE, new AuthConfig(Set.of(Method.TRUST), Map.of()));
+    start(ClientCertificates.NONE, new AuthConfig(Set.of(AuthConfig.Method.TRUST), Map.of()));
     assertThat(psql("user=app sslmode=disable", "")).isEqualTo("app");
     assertThat(psql("user=nobody sslmode=disable", "")).contains("role \"nobody\" does not exist");
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
@@ -13,11 +14,11 @@ import io.vela.agent.Endpoint;
 import io.vela.config.ConnectionLimits;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
 import io.vela.config.TlsConfig.Mode;
-import io.vela.config.TlsConfig.Provider;
 import io.vela.config.TlsConfig.Version;
 import io.vela.config.value.ByteSize;
 import io.vela.config.value.HostPort;
@@ -47,6 +48,8 @@ class TlsTest {
   private static final int SSL_REQUEST = 1234 << 16 | 5679;
   private static final int GSSENC_REQUEST = 1234 << 16 | 5680;
 
+  private static final Logger LOGGER = (Logger) LoggerFactory.getLogger("io.vela.proxy");
+
   @TempDir private static Path folder;
   private static TestCertificates certificates;
 
@@ -62,46 +65,53 @@ class TlsTest {
   }
 
   @BeforeEach
-  void listen() {
+  void listen() throws Exception {
     logged.start();
-    ((Logger) LoggerFactory.getLogger("io.vela.proxy")).addAppender(logged);
+    LOGGER.setLevel(Level.DEBUG);
+    LOGGER.addAppender(logged);
     router.refuses =
         address -> {
           branches.add(address.branch().map(Object::toString).orElse("-"));
           return Optional.of(new RouteFailure.NoBranchNamed());
         };
+    server = open(certificates.config(Mode.REQUIRE, TlsConfig.Provider.AUTO));
   }
 
   @AfterEach
   void stop() {
     server.close(Duration.ofSeconds(5));
-    ((Logger) LoggerFactory.getLogger("io.vela.proxy")).detachAppender(logged);
+    LOGGER.detachAppender(logged);
+    LOGGER.setLevel(null);
     assertThat(logged.list)
         .as("no failure of TLS is a surprise")
         .allMatch(event -> event.getThrowableProxy() == null);
   }
 
   private void start(TlsConfig tls) throws Exception {
-    server =
-        ProxyServer.start(
-            List.of(
-                new ListenerConfig(
-                    new HostPort("127.0.0.1", 0),
-                    Optional.empty(),
-                    Optional.of("db.example.com"),
-                    tls,
-                    ProxyProtocolConfig.OFF,
-                    Optional.empty())),
-            new LimitsConfig(
-                Duration.ofSeconds(10),
-                Duration.ofSeconds(10),
-                Duration.ofSeconds(3),
-                2,
-                ByteSize.parse("64kB"),
-                ConnectionLimits.DEFAULT),
-            "auto",
-            router,
-            meters);
+    server.close(Duration.ZERO);
+    server = open(tls);
+  }
+
+  private ProxyServer open(TlsConfig tls) throws Exception {
+    return ProxyServer.start(
+        List.of(
+            new ListenerConfig(
+                new HostPort("127.0.0.1", 0),
+                Optional.empty(),
+                Optional.of("db.example.com"),
+                tls,
+                ProxyProtocolConfig.OFF,
+                Optional.empty())),
+        new LimitsConfig(
+            Duration.ofSeconds(10),
+            Duration.ofSeconds(10),
+            Duration.ofSeconds(3),
+            2,
+            ByteSize.parse("64kB"),
+            ConnectionLimits.DEFAULT),
+        NetworkConfig.DEFAULT,
+        router,
+        meters);
   }
 
   private RawClient plain() throws Exception {
@@ -140,9 +150,9 @@ class TlsTest {
 
   @ParameterizedTest
   @EnumSource(
-      value = Provider.class,
+      value = TlsConfig.Provider.class,
       names = {"OPENSSL", "JDK"})
-  void tlsIsGrantedInBothVersions(Provider provider) throws Exception {
+  void tlsIsGrantedInBothVersions(TlsConfig.Provider provider) throws Exception {
     start(certificates.config(Mode.REQUIRE, provider));
     for (var version : List.of("TLSv1.2", "TLSv1.3")) {
       var tls = negotiated("localhost");
@@ -154,9 +164,9 @@ class TlsTest {
 
   @ParameterizedTest
   @EnumSource(
-      value = Provider.class,
+      value = TlsConfig.Provider.class,
       names = {"OPENSSL", "JDK"})
-  void anOldVersionIsRefusedWhereItIsNotWanted(Provider provider) throws Exception {
+  void anOldVersionIsRefusedWhereItIsNotWanted(TlsConfig.Provider provider) throws Exception {
     start(certificates.config(Mode.REQUIRE, provider, Version.TLS_1_3, ClientCertificates.NONE));
     try (var tls = negotiated("localhost")) {
       tls.setEnabledProtocols(new String[] {"TLSv1.2"});
@@ -167,14 +177,13 @@ class TlsTest {
 
   @Test
   void theLogSaysWhichProviderDoesTheCryptography() throws Exception {
-    start(certificates.config(Mode.ALLOW, Provider.AUTO));
+    start(certificates.config(Mode.ALLOW, TlsConfig.Provider.AUTO));
     assertThat(logged.list)
         .anyMatch(event -> event.getFormattedMessage().contains("provider=\"openssl BoringSSL"));
   }
 
   @Test
   void plaintextIsRefusedWhereTlsIsDemanded() throws Exception {
-    start(certificates.config(Mode.REQUIRE, Provider.AUTO));
     try (var client = plain()) {
       client.startup("user", "app", "database", "app@pr-1");
       assertThat(client.readMessage())
@@ -187,7 +196,7 @@ class TlsTest {
 
   @Test
   void plaintextIsHeardWhereTlsIsOnlyAllowed() throws Exception {
-    start(certificates.config(Mode.ALLOW, Provider.AUTO));
+    start(certificates.config(Mode.ALLOW, TlsConfig.Provider.AUTO));
     try (var client = plain()) {
       client.startup("user", "app");
       assertThat(client.readMessage()).contains("3D000");
@@ -196,7 +205,6 @@ class TlsTest {
 
   @Test
   void gssapiIsRefusedAndTlsThenGranted() throws Exception {
-    start(certificates.config(Mode.REQUIRE, Provider.AUTO));
     var asking = plain();
     asking.sendInts(8, GSSENC_REQUEST);
     assertThat(asking.readByte()).isEqualTo('N');
@@ -208,7 +216,6 @@ class TlsTest {
 
   @Test
   void whatComesWithAnSslRequestEndsTheConnection() throws Exception {
-    start(certificates.config(Mode.REQUIRE, Provider.AUTO));
     try (var client = plain()) {
       client.sendInts(8, SSL_REQUEST, 8, 3 << 16);
       assertThat(client.readMessage())
@@ -221,7 +228,6 @@ class TlsTest {
 
   @Test
   void aSecondEncryptionIsRefusedAsByPostgres() throws Exception {
-    start(certificates.config(Mode.REQUIRE, Provider.AUTO));
     for (var request : List.of(SSL_REQUEST, GSSENC_REQUEST)) {
       try (var client = new RawClient(negotiated("localhost"))) {
         client.sendInts(8, request);
@@ -232,9 +238,9 @@ class TlsTest {
 
   @ParameterizedTest
   @EnumSource(
-      value = Provider.class,
+      value = TlsConfig.Provider.class,
       names = {"OPENSSL", "JDK"})
-  void directTlsIsServedWithItsProtocolOnly(Provider provider) throws Exception {
+  void directTlsIsServedWithItsProtocolOnly(TlsConfig.Provider provider) throws Exception {
     start(certificates.config(Mode.REQUIRE, provider));
     var direct = certificates.over(socket(), "pr-42.db.example.com", "postgresql");
     assertThat(errorOf(direct, "user", "app")).contains("3D000");
@@ -256,9 +262,10 @@ class TlsTest {
 
   @ParameterizedTest
   @EnumSource(
-      value = Provider.class,
+      value = TlsConfig.Provider.class,
       names = {"OPENSSL", "JDK"})
-  void theProtocolMayBeLeftOutAfterAnSslRequestButNotBeWrong(Provider provider) throws Exception {
+  void theProtocolMayBeLeftOutAfterAnSslRequestButNotBeWrong(TlsConfig.Provider provider)
+      throws Exception {
     start(certificates.config(Mode.REQUIRE, provider));
     assertThat(errorOf(negotiated("localhost"), "user", "app")).contains("3D000");
     assertThat(errorOf(negotiated("localhost", "h2", "postgresql"), "user", "app"))
@@ -270,7 +277,6 @@ class TlsTest {
 
   @Test
   void theServerNameNamesTheBranch() throws Exception {
-    start(certificates.config(Mode.REQUIRE, Provider.AUTO));
     errorOf(negotiated("pr-42.db.example.com"), "user", "app", "database", "app");
     errorOf(negotiated("PR-43.DB.example.COM"), "user", "app", "database", "app@pr-43");
     errorOf(negotiated("pr-44.other.example.com"), "user", "app", "database", "app");
@@ -282,9 +288,10 @@ class TlsTest {
 
   @ParameterizedTest
   @EnumSource(
-      value = Provider.class,
+      value = TlsConfig.Provider.class,
       names = {"OPENSSL", "JDK"})
-  void aClientWithoutACertificateIsToldThatOneIsRequired(Provider provider) throws Exception {
+  void aClientWithoutACertificateIsToldThatOneIsRequired(TlsConfig.Provider provider)
+      throws Exception {
     start(certificates.config(Mode.REQUIRE, provider, Version.TLS_1_2, ClientCertificates.REQUIRE));
     assertThat(errorOf(negotiated("localhost"), "user", "app"))
         .contains("28000", "connection requires a valid client certificate");
@@ -303,7 +310,6 @@ class TlsTest {
 
   @Test
   void aHandshakeThatDoesNotEndIsBoundedByTheAuthenticationTimeout() throws Exception {
-    start(certificates.config(Mode.REQUIRE, Provider.AUTO));
     try (var silent = plain();
         var half = plain()) {
       silent.sendInts(8, SSL_REQUEST);
@@ -317,7 +323,6 @@ class TlsTest {
 
   @Test
   void aFailedHandshakeIsOneLineOfTheLog() throws Exception {
-    start(certificates.config(Mode.REQUIRE, Provider.AUTO));
     try (var client = plain()) {
       client.sendInts(8, SSL_REQUEST);
       assertThat(client.readByte()).isEqualTo('S');
@@ -335,7 +340,6 @@ class TlsTest {
 
   @Test
   void certificatesReloadAndWhoIsConnectedStays() throws Exception {
-    start(certificates.config(Mode.REQUIRE, Provider.AUTO));
     try (var before = negotiated("localhost")) {
       before.startHandshake();
       assertThat(subject(before)).isEqualTo("CN=first");

@@ -14,6 +14,7 @@ import io.vela.agent.storage.StorageDrivers;
 import io.vela.cli.CliException;
 import io.vela.cli.Terminal;
 import io.vela.cli.client.ClientFile;
+import io.vela.config.ListenerConfig;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
 import io.vela.proxy.ProxyServer;
@@ -31,6 +32,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
@@ -49,12 +51,14 @@ final class Up {
   private final Terminal terminal;
   private final VelaConfig config;
   private final boolean demo;
+  private final boolean selfSigned;
   private final Consumer<String> say;
 
-  Up(Terminal terminal, VelaConfig config, boolean demo) {
+  Up(Terminal terminal, VelaConfig config, boolean demo, boolean selfSigned) {
     this.terminal = terminal;
     this.config = config;
     this.demo = demo;
+    this.selfSigned = selfSigned;
     this.say =
         line -> {
           terminal.out().println(line);
@@ -128,9 +132,9 @@ final class Up {
     var main = baseline(router);
     var proxy =
         ProxyServer.start(
-            config.listen(),
+            listeners(),
             config.limits(),
-            config.transport(),
+            config.network(),
             router,
             metrics.meters(),
             new KeptSecret(config.data()).read());
@@ -146,6 +150,16 @@ final class Up {
     log.info("ready listen={} http={}", listen, admin.address());
     terminal.out().println(ReadyLine.of(main, token, reachable(listen)));
     terminal.out().flush();
+  }
+
+  private List<ListenerConfig> listeners() throws IOException, InterruptedException {
+    if (!selfSigned) {
+      return config.listen();
+    }
+    var made = new SelfSignedCertificate(config.data(), InstantSource.system());
+    var listeners = made.forListeners(config.listen());
+    say.accept("tls    sslmode=verify-full sslrootcert=" + made.certificate());
+    return listeners;
   }
 
   private Catalog catalog(

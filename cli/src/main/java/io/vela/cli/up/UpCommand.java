@@ -5,7 +5,6 @@ import io.vela.cli.Terminal;
 import io.vela.cli.client.DataDirectory;
 import io.vela.config.ConfigException;
 import io.vela.config.ConfigLoader;
-import io.vela.config.ListenerConfig;
 import io.vela.config.PoolConfig;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
@@ -62,6 +61,11 @@ public final class UpCommand implements Callable<Integer> {
       description = "auto, zfs, btrfs, reflink or copy (auto).")
   private @Nullable String poolDriver;
 
+  @Option(
+      names = "--tls-self-signed",
+      description = "Offer TLS with a certificate made for it, where none is configured.")
+  private boolean selfSigned;
+
   public UpCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -72,7 +76,7 @@ public final class UpCommand implements Callable<Integer> {
     Files.createDirectories(settings.data());
     ServerLog.writeTo(settings.data());
     try (var stop = new StopSignal()) {
-      return new Up(terminal, settings, demo).run(stop);
+      return new Up(terminal, settings, demo, selfSigned).run(stop);
     }
   }
 

@@ -24,6 +24,7 @@ import io.netty.channel.uring.IoUringServerSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.vela.agent.Endpoint;
 import io.vela.config.ConnectionLimits.Keepalive;
+import io.vela.config.NetworkConfig;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.util.Map;
@@ -37,8 +38,8 @@ public enum Transport {
   /** Linux epoll. */
   EPOLL {
     @Override
-    IoHandlerFactory ioHandlers() {
-      return EpollIoHandler.newFactory();
+    IoHandlerFactory ioHandlers(boolean busyPoll) {
+      return busyPoll ? EpollIoHandler.newFactory(0, BusyPoll::new) : EpollIoHandler.newFactory();
     }
 
     @Override
@@ -67,7 +68,7 @@ public enum Transport {
   /** Linux io_uring; only when configured. */
   IO_URING {
     @Override
-    IoHandlerFactory ioHandlers() {
+    IoHandlerFactory ioHandlers(boolean busyPoll) {
       return IoUringIoHandler.newFactory();
     }
 
@@ -97,7 +98,7 @@ public enum Transport {
   /** What Java itself has; everywhere. */
   NIO {
     @Override
-    IoHandlerFactory ioHandlers() {
+    IoHandlerFactory ioHandlers(boolean busyPoll) {
       return NioIoHandler.newFactory();
     }
 
@@ -158,12 +159,18 @@ public enum Transport {
     return transport;
   }
 
-  /** One event loop a core. The caller shuts the group down. */
-  public EventLoopGroup newEventLoops() {
+  /**
+   * The threads that relay. Unless configured they are half the cores: for each message that one
+   * relays, Postgres and its client have at least as much work to do, and threads that compete with
+   * them for a core only wait for each other. The caller shuts the group down.
+   */
+  public EventLoopGroup newEventLoops(NetworkConfig network) {
+    int count =
+        network.eventLoops() > 0
+            ? network.eventLoops()
+            : Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     return new MultiThreadIoEventLoopGroup(
-        Runtime.getRuntime().availableProcessors(),
-        new DefaultThreadFactory("vela-proxy"),
-        ioHandlers());
+        count, new DefaultThreadFactory("vela-proxy"), ioHandlers(network.busyPoll()));
   }
 
   /** The address of an instance, in the form that {@link #domainChannel()} connects to. */
@@ -173,7 +180,7 @@ public enum Transport {
     };
   }
 
-  abstract IoHandlerFactory ioHandlers();
+  abstract IoHandlerFactory ioHandlers(boolean busyPoll);
 
   abstract Class<? extends ServerChannel> serverChannel();
 

@@ -2,7 +2,6 @@ package io.vela.proxy.tls;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.ssl.SslClientHelloHandler;
 import io.netty.handler.ssl.SslHandler;
@@ -66,11 +65,8 @@ public final class TlsHandshake extends SslClientHelloHandler<ClientHello> {
     hello = parsed.getNow();
     if (hello.protocols().filter(offered -> !offered.contains(ServerTls.ALPN)).isPresent()) {
       refused = true;
+      var _ = context.writeAndFlush(Unpooled.wrappedBuffer(NO_APPLICATION_PROTOCOL));
       context.fireUserEventTriggered(new Refused("no application protocol that is served"));
-      var _ =
-          context
-              .writeAndFlush(Unpooled.wrappedBuffer(NO_APPLICATION_PROTOCOL))
-              .addListener(ChannelFutureListener.CLOSE);
       return;
     }
     var handler = tls.context().newHandler(context.alloc());
@@ -79,7 +75,7 @@ public final class TlsHandshake extends SslClientHelloHandler<ClientHello> {
     context.pipeline().replace(this, "tls", handler);
   }
 
-  /** Of a handshake that was refused before it began; the client has been told. */
+  /** Of a handshake that was refused before it began; the client is told, not yet closed. */
   public record Refused(String reason) {}
 
   /** Why the connection may not be used although the handshake succeeded; empty when it may. */

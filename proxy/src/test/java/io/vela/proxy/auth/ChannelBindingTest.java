@@ -25,13 +25,33 @@ class ChannelBindingTest {
     var store = folder.resolve("store").toString();
     run(
         Command.of(
-            keytool, "-genkeypair", "-alias", "a", "-dname", "CN=a", "-keyalg", keyAlgorithm,
-            "-sigalg", signature, "-keystore", store, "-storepass", "secret"));
+            keytool,
+            "-genkeypair",
+            "-alias",
+            "a",
+            "-dname",
+            "CN=a",
+            "-keyalg",
+            keyAlgorithm,
+            "-sigalg",
+            signature,
+            "-keystore",
+            store,
+            "-storepass",
+            "secret"));
     var file = folder.resolve("a.crt");
     run(
         Command.of(
-            keytool, "-exportcert", "-alias", "a", "-keystore", store, "-storepass", "secret",
-            "-file", file.toString()));
+            keytool,
+            "-exportcert",
+            "-alias",
+            "a",
+            "-keystore",
+            store,
+            "-storepass",
+            "secret",
+            "-file",
+            file.toString()));
     try (var in = Files.newInputStream(file)) {
       return (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(in);
     }

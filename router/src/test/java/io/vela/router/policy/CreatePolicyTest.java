@@ -40,7 +40,7 @@ class CreatePolicyTest {
             defaults.catalogUrl(),
             baselines,
             defaults.limits(),
-            defaults.transport());
+            defaults.network());
     return new CreatePolicy(config, Set.of(withSnapshot)::contains)
         .baselineFor(new BranchName(branch));
   }
