@@ -9,6 +9,7 @@ import io.vela.agent.exec.Command;
 import io.vela.config.AuthConfig;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
@@ -95,7 +96,7 @@ class TlsAuthenticationTest {
                     Optional.empty(),
                     auth)),
             LimitsConfig.DEFAULT,
-            "auto",
+            NetworkConfig.DEFAULT,
             router,
             new SimpleMeterRegistry());
   }
