@@ -14,7 +14,6 @@ import io.vela.config.ProxyProtocolConfig;
 import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
 import io.vela.config.TlsConfig.Mode;
-import io.vela.config.TlsConfig.Provider;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
 import java.net.InetSocketAddress;
@@ -34,6 +33,7 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,7 +45,7 @@ class TlsAuthenticationTest {
   private static TestCertificates certificates;
   private static RealPostgres postgres;
 
-  private final ScriptedRouter router = new ScriptedRouter(postgres.endpoint());
+  private ScriptedRouter router;
   private ProxyServer server;
 
   @BeforeAll
@@ -74,24 +74,34 @@ class TlsAuthenticationTest {
     postgres.close();
   }
 
+  @BeforeEach
+  void startProxy() throws Exception {
+    router = new ScriptedRouter(postgres.endpoint());
+    server = open(ClientCertificates.NONE, AuthConfig.DEFAULT);
+  }
+
   @AfterEach
   void stopProxy() {
     server.close(Duration.ofSeconds(5));
   }
 
   private void start(ClientCertificates clients, AuthConfig auth) throws Exception {
+    server.close(Duration.ofSeconds(5));
+    server = open(clients, auth);
+  }
+
+  private ProxyServer open(ClientCertificates clients, AuthConfig auth) throws Exception {
     for (var role : List.of("app", "migrator")) {
       router.roles.put(role, postgres.role(role));
     }
-    server =
-        ProxyServer.start(
+    return ProxyServer.start(
             List.of(
                 new ListenerConfig(
                     new HostPort("127.0.0.1", 0),
                     Optional.of(new BranchName("pr-1")),
                     Optional.empty(),
                     certificates.config(
-                        Mode.ALLOW, Provider.AUTO, TlsConfig.Version.TLS_1_2, clients),
+                        Mode.ALLOW, TlsConfig.Provider.AUTO, TlsConfig.Version.TLS_1_2, clients),
                     ProxyProtocolConfig.OFF,
                     Optional.empty(),
                     auth)),
@@ -117,10 +127,8 @@ class TlsAuthenticationTest {
     return (result.stdout() + result.stderr()).strip();
   }
 
-  private static final String CLIENT_CERTIFICATE = " sslmode=require sslcert=%s sslkey=%s";
-
   private static String withCertificate() {
-    return CLIENT_CERTIFICATE.formatted(certificates.clientCertificate, certificates.clientKey);
+    return " sslmode=require sslcert=%s sslkey=%s".formatted(certificates.clientCertificate, certificates.clientKey);
   }
 
   @Test
