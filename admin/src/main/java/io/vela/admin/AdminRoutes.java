@@ -67,8 +67,10 @@ final class AdminRoutes {
     add(routes, HttpMethod.GET, "/v1/operations/:id", baselines::operation);
     add(routes, HttpMethod.DELETE, "/v1/operations/:id", baselines::cancel);
     var tokens = new TokenActions(router, Clock.systemUTC(), proxy);
+    add(routes, HttpMethod.GET, "/v1/tokens", tokens::list);
     add(routes, HttpMethod.POST, "/v1/tokens", tokens::mint);
     add(routes, HttpMethod.POST, "/v1/reload", new ReloadAction(reload)::run);
+    add(routes, HttpMethod.DELETE, "/v1/tokens/:id", tokens::revoke);
     add(routes, HttpMethod.GET, "/v1/pool", _ -> Reply.ok(Views.pool(router.pool())));
     add(routes, HttpMethod.GET, "/v1/openapi.yaml", _ -> openApi());
 

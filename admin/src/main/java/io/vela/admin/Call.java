@@ -5,6 +5,7 @@ import io.vela.config.value.BranchName;
 import io.vela.config.value.Durations;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.DecodeException;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.time.Duration;
 import java.util.List;
@@ -32,6 +33,11 @@ record Call(Map<String, String> path, Map<String, String> query, Buffer body) {
 
   BranchName branch() throws ProblemException {
     return branchName(path("name"));
+  }
+
+  /** The only branch that the request is about, as far as its path says. */
+  Optional<BranchName> about() {
+    return Optional.ofNullable(path.get("name")).filter(BranchName::isValid).map(BranchName::new);
   }
 
   boolean flag(String name) throws ProblemException {
@@ -78,6 +84,19 @@ record Call(Map<String, String> path, Map<String, String> query, Buffer body) {
       throw ProblemException.malformed("\"" + name + "\" is not a text");
     }
 
+    /** A list of texts; empty when it is not there. */
+    List<String> texts(String name) throws ProblemException {
+      var value = object.getValue(name);
+      if (value == null) {
+        return List.of();
+      }
+      if (value instanceof JsonArray array
+          && array.stream().allMatch(item -> item instanceof String text && !text.isEmpty())) {
+        return array.stream().map(String.class::cast).toList();
+      }
+      throw ProblemException.malformed("\"" + name + "\" is not a list of texts");
+    }
+
     String required(String name) throws ProblemException {
       return require(name, text(name).orElse(null));
     }
@@ -85,6 +104,10 @@ record Call(Map<String, String> path, Map<String, String> query, Buffer body) {
     Optional<BranchName> branch(String name) throws ProblemException {
       var text = text(name);
       return text.isEmpty() ? Optional.empty() : Optional.of(branchName(text.get()));
+    }
+
+    Optional<BaselineName> baselineIfAny(String name) throws ProblemException {
+      return text(name).isEmpty() ? Optional.empty() : Optional.of(baseline(name));
     }
 
     BaselineName baseline(String name) throws ProblemException {

@@ -2,6 +2,7 @@ package io.vela.admin;
 
 import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
 import io.vela.router.Router;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
@@ -35,21 +36,32 @@ final class Dispatcher {
     dispatch(context, action);
   }
 
-  /** Runs the action for a bearer of a system token. */
+  /** Runs the action for the bearer of a token that grants it. */
   void authorized(RoutingContext context, Call.Action action) {
     var bearer = bearer(context.request().getHeader(HttpHeaders.AUTHORIZATION));
     dispatch(
         context,
         call -> {
-          if (bearer == null || router.verifySystemToken(bearer).isEmpty()) {
-            return Reply.problem(
-                new Problem(
-                    ProblemType.UNAUTHORIZED,
-                    bearer == null ? "no bearer token was sent" : "the token is not valid",
-                    "Send \"Authorization: Bearer vela_ID_SECRET\"."));
+          if (bearer == null) {
+            return unauthorized("no bearer token was sent");
+          }
+          try {
+            router.authorize(bearer, call.about());
+          } catch (RouteException e) {
+            return switch (e.failure()) {
+              case RouteFailure.BadToken _, RouteFailure.Malformed _ ->
+                  unauthorized("the token is not valid");
+              default -> Reply.problem(Problem.of(e.failure()));
+            };
           }
           return action.run(call);
         });
+  }
+
+  private static Reply unauthorized(String detail) {
+    return Reply.problem(
+        new Problem(
+            ProblemType.UNAUTHORIZED, detail, "Send \"Authorization: Bearer vela_ID_SECRET\"."));
   }
 
   private void dispatch(RoutingContext context, Call.Action action) {

@@ -26,9 +26,10 @@ record Problem(ProblemType type, String detail, String hint) {
           case RouteFailure.NoBranchNamed _ -> ProblemType.NO_BRANCH_NAMED;
           case RouteFailure.NoSuchBranch _ -> ProblemType.NO_SUCH_BRANCH;
           case RouteFailure.NoSuchBaseline _ -> ProblemType.NO_SUCH_BASELINE;
+          case RouteFailure.NoSuchToken _ -> ProblemType.NO_SUCH_TOKEN;
           case RouteFailure.AlreadyExists _ -> ProblemType.ALREADY_EXISTS;
           case RouteFailure.Malformed _, RouteFailure.Conflicting _ -> ProblemType.MALFORMED;
-          case RouteFailure.BadToken _ -> ProblemType.BAD_TOKEN;
+          case RouteFailure.BadToken _, RouteFailure.TokenRevoked _ -> ProblemType.BAD_TOKEN;
           case RouteFailure.NotGranted _, RouteFailure.Forbidden _ -> ProblemType.FORBIDDEN;
           case RouteFailure.InUse _, RouteFailure.SuspendedByHand _ -> ProblemType.IN_USE;
           case RouteFailure.BranchDeleted _ -> ProblemType.BRANCH_DELETED;
@@ -64,6 +65,7 @@ record Problem(ProblemType type, String detail, String hint) {
   private static String hint(RouteFailure failure) {
     return switch (failure) {
       case RouteFailure.NoSuchBranch _ -> "\"vela branch list\" names those that exist.";
+      case RouteFailure.NoSuchToken _ -> "\"vela token list\" names those that exist.";
       case RouteFailure.NoSuchBaseline _ -> "\"vela baseline list\" names those that exist.";
       case RouteFailure.InUse _ -> "With --force (?force=true) those that use it are disconnected.";
       default -> failure.hint();

@@ -5,11 +5,17 @@ import io.vela.config.value.HostPort;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router;
+import io.vela.router.catalog.TokenRight;
 import io.vela.router.route.BranchAddress;
+import io.vela.router.route.TokenId;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
+import java.time.Instant;
+import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -33,15 +39,17 @@ final class TokenActions {
   }
 
   Reply mint(Call call) throws Exception {
-    var body = call.json("branch", "role", "database", "expiresIn");
+    var body = call.json("branch", "baseline", "roles", "rights", "role", "database", "expiresIn");
     var branch = body.branch("branch");
-    var role = body.text("role");
-    var database = body.text("database");
     var expiresAt = body.duration("expiresIn").map(clock.instant()::plus);
+    var roles = body.texts("roles");
+    var role = body.text("role").or(() -> roles.stream().findFirst());
+    var database = body.text("database");
+    var request = request(body, branch, roles, expiresAt);
     // First what may fail, so that no token is made that nobody gets to see.
     var defaults =
         branch.isEmpty() ? Optional.<Defaults>empty() : Optional.of(defaults(branch.get()));
-    var token = router.mintToken(new Router.TokenRequest(branch, role, expiresAt));
+    var token = router.mintToken(request);
     var json =
         new JsonObject()
             .put("id", token.id().value())
@@ -65,6 +73,39 @@ final class TokenActions {
                           encode(user), encode(token.secret().reveal()), address, encode(name)));
         });
     return Reply.created(json);
+  }
+
+  private static Router.TokenRequest request(
+      Call.Json body, Optional<BranchName> branch, List<String> roles, Optional<Instant> expiresAt)
+      throws ProblemException {
+    var named = body.texts("rights");
+    var rights = EnumSet.noneOf(TokenRight.class);
+    try {
+      named.stream().map(TokenRight::parse).forEach(rights::add);
+      var baseline = body.baselineIfAny("baseline");
+      if (named.isEmpty() && (branch.isPresent() || baseline.isPresent())) {
+        rights.add(TokenRight.CONNECT);
+      }
+      return new Router.TokenRequest(
+          branch, baseline, roles, rights.isEmpty() ? TokenRight.ALL : rights, expiresAt);
+    } catch (IllegalArgumentException e) {
+      throw ProblemException.malformed(String.valueOf(e.getMessage()));
+    }
+  }
+
+  Reply list(Call call) throws Exception {
+    var tokens = new JsonArray();
+    router.tokens().forEach(view -> tokens.add(Views.token(view)));
+    return Reply.ok(new JsonObject().put("tokens", tokens));
+  }
+
+  Reply revoke(Call call) throws Exception {
+    var id = call.path("id");
+    if (!TokenId.isValid(id)) {
+      throw ProblemException.malformed("\"" + id + "\" is not a token's id");
+    }
+    router.revokeToken(new TokenId(id));
+    return Reply.noContent();
   }
 
   /** Whom and what a URL names that names neither. */

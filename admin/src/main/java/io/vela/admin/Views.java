@@ -52,6 +52,22 @@ final class Views {
     return json;
   }
 
+  static JsonObject token(Router.TokenView view) {
+    var json =
+        new JsonObject()
+            .put("id", view.id().value())
+            .put("roles", new JsonArray(view.roles()))
+            .put(
+                "rights",
+                new JsonArray(view.rights().stream().map(Object::toString).sorted().toList()))
+            .put("createdAt", view.createdAt().toString())
+            .put("revoked", view.revoked());
+    view.branch().ifPresent(name -> json.put("branch", name.value()));
+    view.baseline().ifPresent(name -> json.put("baseline", name.value()));
+    view.expiresAt().ifPresent(at -> json.put("expiresAt", at.toString()));
+    return json;
+  }
+
   static JsonObject usage(Usage usage) {
     return new JsonObject()
         .put("totalBytes", usage.totalBytes())

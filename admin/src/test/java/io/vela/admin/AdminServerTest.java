@@ -321,11 +321,56 @@ final class AdminServerTest {
         json(
             post(
                 "/v1/tokens",
-                "{\"branch\":\"pr-1\",\"role\":\"r w\",\"database\":\"d\",\"expiresIn\":\"1h\"}"));
+                "{\"branch\":\"pr-1\",\"roles\":[\"r"
+                    + " w\"],\"rights\":[\"connect\"],\"database\":\"d\",\"expiresIn\":\"1h\"}"));
 
     assertThat(minted.getString("url")).contains("//r%20w~k3f9x2:").endsWith("/d");
     assertThat(minted.getInstant("expiresAt")).isNotNull();
     assertThat(router.calls).anyMatch(call -> call.startsWith("mint") && call.contains("r w"));
+  }
+
+  @Test
+  void aTokenThatMakesNoSenseIsNotMade() throws Exception {
+    for (var body :
+        List.of(
+            "{\"rights\":[\"fly\"]}",
+            "{\"roles\":\"app\"}",
+            "{\"roles\":[1]}",
+            "{\"branch\":\"pr-1\",\"baseline\":\"main\"}")) {
+      assertThat(post("/v1/tokens", body).statusCode()).as(body).isEqualTo(400);
+    }
+    assertThat(router.calls).noneMatch(call -> call.startsWith("mint"));
+  }
+
+  @Test
+  void tokensAreListedWithoutTheirSecretsAndRevoked() throws Exception {
+    assertThat(json(get("/v1/tokens")).getJsonArray("tokens").getJsonObject(0))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"id": "k3f9x2", "branch": "pr-1", "roles": ["app"],
+                 "rights": ["connect", "create"], "createdAt": "2026-11-22T08:00:00Z",
+                 "expiresAt": "2026-11-22T09:00:00Z", "revoked": false}
+                """));
+    assertThat(send("DELETE", "/v1/tokens/k3f9x2", "", "Bearer " + FakeRouter.BEARER).statusCode())
+        .isEqualTo(204);
+    assertThat(router.calls).contains("revoke k3f9x2");
+    assertThat(
+            problem(send("DELETE", "/v1/tokens/zzzz", "", "Bearer " + FakeRouter.BEARER), 404)
+                .getString("code"))
+        .isEqualTo("no-such-token");
+  }
+
+  @Test
+  void aTokenOfABranchIsGoodForThatBranch() throws Exception {
+    router.put("pr-1");
+    router.put("pr-2");
+    var bearer = "Bearer " + FakeRouter.BRANCH_BEARER;
+    assertThat(send("GET", "/v1/branches/pr-1", "", bearer).statusCode()).isEqualTo(200);
+    assertThat(problem(send("GET", "/v1/branches/pr-2", "", bearer), 403).getString("code"))
+        .isEqualTo("forbidden");
+    assertThat(send("GET", "/v1/branches", "", bearer).statusCode()).isEqualTo(403);
+    assertThat(send("POST", "/v1/tokens", "", bearer).statusCode()).isEqualTo(403);
   }
 
   @Test

@@ -14,6 +14,7 @@ import io.vela.router.RouteFailure;
 import io.vela.router.Router;
 import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
+import io.vela.router.catalog.TokenRight;
 import io.vela.router.route.BranchAddress;
 import io.vela.router.route.TokenId;
 import java.time.Duration;
@@ -22,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -37,6 +39,9 @@ import java.util.function.Consumer;
 public final class FakeRouter implements Router {
   /** The only system token that is good. */
   public static final String BEARER = "vela_root_s3cret";
+
+  /** A token that is good for the branch {@code pr-1}. */
+  public static final String BRANCH_BEARER = "vela_one1_s3cret";
 
   private static final Instant THEN = Instant.parse("2026-11-22T08:00:00Z");
 
@@ -225,9 +230,41 @@ public final class FakeRouter implements Router {
   }
 
   @Override
-  public Optional<TokenId> verifySystemToken(Secret bearer) {
-    called("verify");
-    return bearer.reveal().equals(BEARER) ? Optional.of(new TokenId("root")) : Optional.empty();
+  public List<TokenView> tokens() {
+    called("tokens");
+    return List.of(
+        new TokenView(
+            new TokenId("k3f9x2"),
+            Optional.of(new BranchName("pr-1")),
+            Optional.empty(),
+            List.of("app"),
+            Set.of(TokenRight.CONNECT, TokenRight.CREATE),
+            THEN,
+            Optional.of(THEN.plusSeconds(3600)),
+            false));
+  }
+
+  @Override
+  public void revokeToken(TokenId id) throws RouteException {
+    called("revoke " + id);
+    if (!id.value().equals("k3f9x2")) {
+      throw new RouteException(new RouteFailure.NoSuchToken(id.value()));
+    }
+  }
+
+  @Override
+  public TokenId authorize(Secret bearer, Optional<BranchName> about) throws RouteException {
+    called("authorize " + about.map(BranchName::value).orElse("-"));
+    if (bearer.reveal().equals(BRANCH_BEARER)) {
+      if (about.equals(Optional.of(new BranchName("pr-1")))) {
+        return new TokenId("one1");
+      }
+      throw new RouteException(new RouteFailure.NotGranted("the token does not grant this"));
+    }
+    if (!bearer.reveal().equals(BEARER)) {
+      throw new RouteException(new RouteFailure.BadToken());
+    }
+    return new TokenId("root");
   }
 
   @Override
@@ -247,11 +284,6 @@ public final class FakeRouter implements Router {
 
   @Override
   public CompletionStage<Optional<Role>> role(Target target) {
-    throw new UnsupportedOperationException("a session's");
-  }
-
-  @Override
-  public void passwordDidNotMatch(Target target) {
     throw new UnsupportedOperationException("a session's");
   }
 

@@ -7,6 +7,7 @@ import io.vela.cli.branch.BranchCommand;
 import io.vela.cli.branch.WhyCommand;
 import io.vela.cli.connect.PsqlCommand;
 import io.vela.cli.connect.UrlCommand;
+import io.vela.cli.token.TokenCommand;
 import io.vela.cli.up.ReloadCommand;
 import io.vela.cli.up.UpCommand;
 import java.io.IOException;
@@ -49,6 +50,7 @@ public final class Vela {
         .addSubcommand(new PsqlCommand(terminal))
         .addSubcommand(new BranchCommand(terminal))
         .addSubcommand(new BaselineCommand(terminal))
+        .addSubcommand(new TokenCommand(terminal))
         .addSubcommand(new WhyCommand(terminal))
         .addSubcommand(new GenerateCompletion());
     // Looking for other modules' verbs opens every jar, so it is not done for the verbs above.

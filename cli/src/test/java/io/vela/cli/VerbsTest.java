@@ -136,6 +136,40 @@ final class VerbsTest {
   }
 
   @Test
+  void aTokenIsMadeListedAndRevoked() throws Exception {
+    router.put("pr-1");
+    assertThat(
+            vela(
+                    "token",
+                    "create",
+                    "--branch",
+                    "pr-1",
+                    "--role",
+                    "app",
+                    "--role",
+                    "ci",
+                    "--right",
+                    "connect",
+                    "--right",
+                    "create",
+                    "--expires-in",
+                    "1h")
+                .out())
+        .startsWith("id       k3f9x2\nsecret   p+w/d\nbearer   vela_k3f9x2_p+w/d\nurl      ")
+        .contains("\nexpires  ");
+    assertThat(router.calls).anyMatch(call -> call.contains("roles=[app, ci]"));
+    assertThat(vela("token", "list").out().lines())
+        .hasSize(2)
+        .last()
+        .asString()
+        .matches("k3f9x2 +branch pr-1 +connect,create +app +.* good");
+    assertThat(vela("token", "revoke", "k3f9x2")).isEqualTo(new Ended(0, "revoked k3f9x2\n", ""));
+    assertThat(vela("token", "revoke", "zzzz").err()).contains("\"zzzz\" does not exist");
+    assertThat(vela("token", "revoke", "NO").code()).isEqualTo(2);
+    assertThat(json("token", "list").getJsonArray("tokens")).hasSize(1);
+  }
+
+  @Test
   void psqlGetsTheAddressAsArgumentAndThePasswordByTheEnvironment() throws Exception {
     var psql = folder.resolve("psql");
     Files.writeString(

@@ -2,6 +2,7 @@ package io.vela.config;
 
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
+import java.net.InetAddress;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -15,6 +16,7 @@ import java.util.regex.Pattern;
  * @param tls whether and how connections are encrypted
  * @param proxyProtocol whose word is taken for where a client comes from
  * @param maxConnections how many clients at once; empty for any number
+ * @param auth how clients may prove who they are
  */
 public record ListenerConfig(
     HostPort address,
@@ -22,7 +24,8 @@ public record ListenerConfig(
     Optional<String> suffix,
     TlsConfig tls,
     ProxyProtocolConfig proxyProtocol,
-    Optional<Integer> maxConnections) {
+    Optional<Integer> maxConnections,
+    AuthConfig auth) {
   private static final Pattern DOMAIN =
       Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*");
 
@@ -31,12 +34,22 @@ public record ListenerConfig(
       new ListenerConfig(new HostPort("127.0.0.1", 6432), Optional.empty());
 
   /**
-   * @throws IllegalArgumentException for a suffix that is no domain, or a limit below 1
+   * @throws IllegalArgumentException for a suffix that is no domain, a limit below 1, trust beyond
+   *     this host, or client certificates as a proof where none are asked for
    */
   public ListenerConfig {
     suffix = suffix.map(ListenerConfig::validSuffix);
     if (maxConnections.filter(limit -> limit < 1).isPresent()) {
       throw new IllegalArgumentException("max-connections must be at least 1");
+    }
+    if (auth.allows(AuthConfig.Method.TRUST) && !isLoopback(address)) {
+      throw new IllegalArgumentException(
+          "trust is possible on a loopback address only, and " + address + " is none");
+    }
+    if (auth.allows(AuthConfig.Method.CERT)
+        && tls.clientCertificates() == TlsConfig.ClientCertificates.NONE) {
+      throw new IllegalArgumentException(
+          "cert in auth needs clients' certificates: set tls.client-ca");
     }
   }
 
@@ -48,7 +61,19 @@ public record ListenerConfig(
         Optional.empty(),
         TlsConfig.OFF,
         ProxyProtocolConfig.OFF,
-        Optional.empty());
+        Optional.empty(),
+        AuthConfig.DEFAULT);
+  }
+
+  /** One with passwords and tokens. */
+  public ListenerConfig(
+      HostPort address,
+      Optional<BranchName> defaultBranch,
+      Optional<String> suffix,
+      TlsConfig tls,
+      ProxyProtocolConfig proxyProtocol,
+      Optional<Integer> maxConnections) {
+    this(address, defaultBranch, suffix, tls, proxyProtocol, maxConnections, AuthConfig.DEFAULT);
   }
 
   static String validSuffix(String text) {
@@ -62,11 +87,29 @@ public record ListenerConfig(
 
   /** The same at another address. */
   public ListenerConfig withAddress(HostPort other) {
-    return new ListenerConfig(other, defaultBranch, suffix, tls, proxyProtocol, maxConnections);
+    return new ListenerConfig(
+        other, defaultBranch, suffix, tls, proxyProtocol, maxConnections, auth);
   }
 
   /** The same with other TLS settings. */
   public ListenerConfig withTls(TlsConfig other) {
-    return new ListenerConfig(address, defaultBranch, suffix, other, proxyProtocol, maxConnections);
+    return new ListenerConfig(
+        address, defaultBranch, suffix, other, proxyProtocol, maxConnections, auth);
+  }
+
+  /** The same with other ways to prove who one is. */
+  public ListenerConfig withAuth(AuthConfig other) {
+    return new ListenerConfig(
+        address, defaultBranch, suffix, tls, proxyProtocol, maxConnections, other);
+  }
+
+  /** Names are not looked up: what they mean may change. */
+  private static boolean isLoopback(HostPort address) {
+    try {
+      return address.host().equals("localhost")
+          || InetAddress.ofLiteral(address.host()).isLoopbackAddress();
+    } catch (IllegalArgumentException notLiteral) {
+      return false;
+    }
   }
 }

@@ -13,6 +13,7 @@ import io.vela.config.value.Secret;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -40,9 +41,30 @@ final class ListenerSection {
                 Optional.<String>empty()),
             reader.tls(section.section("tls")),
             proxyProtocol(section),
-            ConfigLoader.count(section, "max-connections"));
+            ConfigLoader.count(section, "max-connections"),
+            AuthConfig.DEFAULT);
+    var auth = auth(section);
     section.end();
-    return listener;
+    return valid(section, "auth", () -> listener.withAuth(auth), listener);
+  }
+
+  private static AuthConfig auth(YamlSection section) {
+    var methods =
+        section.scalars(
+            "auth", AuthConfig.Method::parse, List.copyOf(AuthConfig.DEFAULT.methods()));
+    var roles = section.section("certificate-roles").lists(ListenerSection::role);
+    if (!roles.isEmpty() && !methods.contains(AuthConfig.Method.CERT)) {
+      section.error("certificate-roles", "without cert in auth nothing uses them");
+    }
+    return valid(
+        section, "auth", () -> new AuthConfig(Set.copyOf(methods), roles), AuthConfig.DEFAULT);
+  }
+
+  private static String role(String text) {
+    if (text.isBlank()) {
+      throw new IllegalArgumentException("expected the name of a role");
+    }
+    return text;
   }
 
   private static ProxyProtocolConfig proxyProtocol(YamlSection section) {

@@ -96,6 +96,15 @@ final class YamlSection {
     return list(key, (node, itemPath) -> scalar(node, itemPath, parse), otherwise);
   }
 
+  /** The lists of single values in a section whose keys are free, by key. */
+  <T> Map<String, List<T>> lists(Function<String, T> parse) {
+    var all = new LinkedHashMap<String, List<T>>();
+    for (var name : List.copyOf(entries.keySet())) {
+      all.put(name, scalars(name, parse, List.of()));
+    }
+    return all;
+  }
+
   /** A list of mappings. */
   <T> List<T> list(String key, Function<YamlSection, T> item, List<T> otherwise) {
     return list(
@@ -120,7 +129,8 @@ final class YamlSection {
       item.apply(node, child(key) + "[" + index + "]").ifPresent(items::add);
       index++;
     }
-    return items;
+    // All were wrong, and have been reported: the list is not to be called empty as well.
+    return items.isEmpty() && index > 0 ? otherwise : items;
   }
 
   /** Reports every key that was not asked for. */

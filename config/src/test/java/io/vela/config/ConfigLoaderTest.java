@@ -83,6 +83,29 @@ final class ConfigLoaderTest {
   }
 
   @Test
+  void certificatesAreMappedToRoles() throws Exception {
+    var auth =
+        parse(
+                """
+                listen:
+                  - tls: {certificate: c, key: k, client-ca: ca}
+                    auth: [cert, token]
+                    certificate-roles:
+                      ci: [app, migrator]
+                      "CN=jo,O=Acme": [jo]
+                """)
+            .listen()
+            .getFirst()
+            .auth();
+
+    assertThat(auth.methods())
+        .containsExactlyInAnyOrder(AuthConfig.Method.CERT, AuthConfig.Method.TOKEN);
+    assertThat(auth.certificateRoles())
+        .isEqualTo(
+            java.util.Map.of("ci", List.of("app", "migrator"), "CN=jo,O=Acme", List.of("jo")));
+  }
+
+  @Test
   void eachKeyReachesItsValue() throws Exception {
     var config =
         parse(
@@ -91,6 +114,7 @@ final class ConfigLoaderTest {
               - address: "[::1]:7000"
                 default-branch: dev
               - address: 10.0.0.1:7001
+                auth: [scram]
             http: 127.0.0.1:7002
             data: ~/else
             pool: {driver: btrfs, path: pool, loop-size: 1TB, reserve: 2GB}
@@ -121,7 +145,10 @@ final class ConfigLoaderTest {
                 List.of(
                     new ListenerConfig(
                         new HostPort("::1", 7000), Optional.of(new BranchName("dev"))),
-                    new ListenerConfig(new HostPort("10.0.0.1", 7001), Optional.empty())),
+                    new ListenerConfig(new HostPort("10.0.0.1", 7001), Optional.empty())
+                        .withAuth(
+                            new AuthConfig(
+                                java.util.Set.of(AuthConfig.Method.SCRAM), java.util.Map.of()))),
                 new HostPort("127.0.0.1", 7002),
                 Path.of("/home/vera/else"),
                 new PoolConfig(
@@ -174,7 +201,14 @@ final class ConfigLoaderTest {
           listen: []                       | listen                    | expected at least one address
           listen: [{address: nowhere}]     | listen[0].address         | "nowhere" is not host:port
           listen: [{default-branch: A}]    | listen[0].default-branch  | invalid branch name "A": 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit
-          listen: [{tsl: on}]              | listen[0].tsl             | unknown key; expected one of address, default-branch, suffix, tls, proxy-protocol, proxy-protocol-from, max-connections
+          listen: [{tsl: on}]              | listen[0].tsl             | unknown key; expected one of address, default-branch, suffix, tls, proxy-protocol, proxy-protocol-from, max-connections, auth, certificate-roles
+          listen: [{port: 1}]              | listen[0].port            | unknown key; expected one of address, default-branch, suffix, tls, proxy-protocol, proxy-protocol-from, max-connections, auth, certificate-roles
+          listen: [{auth: [pam]}]          | listen[0].auth[0]         | "pam" is no method; expected one of scram, md5, token, cert, trust
+          listen: [{auth: [cert]}]         | listen[0].auth            | cert in auth needs clients' certificates: set tls.client-ca
+          listen: [{auth: []}]             | listen[0].auth            | expected at least one method
+          listen: [{address: 0.0.0.0:1, auth: [trust]}] | listen[0].auth | trust is possible on a loopback address only, and 0.0.0.0:1 is none
+          listen: [{address: db:1, auth: [trust]}] | listen[0].auth | trust is possible on a loopback address only, and db:1 is none
+          listen: [{certificate-roles: {ci: [app]}}] | listen[0].certificate-roles | without cert in auth nothing uses them
           http: a:70000                    | http                      | port 70000 is not between 0 and 65535
           postgres: {version: 9}           | postgres.version          | Postgres 9 is not supported: 14 or later
           postgres: {version: new}         | postgres.version          | "new" is not a whole number

@@ -23,7 +23,6 @@ import java.util.function.Supplier;
 /** A fake router: every branch leads to one instance, unless the script says otherwise. */
 public final class ScriptedRouter implements SessionRouter {
   public final Map<String, Role> roles = new ConcurrentHashMap<>();
-  public final AtomicInteger mismatches = new AtomicInteger();
   public final CopyOnWriteArrayList<CompletableFuture<BranchLease>> asked =
       new CopyOnWriteArrayList<>();
   public final CopyOnWriteArrayList<SessionLabel> labels = new CopyOnWriteArrayList<>();
@@ -65,11 +64,6 @@ public final class ScriptedRouter implements SessionRouter {
   public CompletionStage<Optional<Role>> role(Target target) {
     return CompletableFuture.completedStage(
         Optional.ofNullable(roles.get(target.address().role())));
-  }
-
-  @Override
-  public void passwordDidNotMatch(Target target) {
-    mismatches.incrementAndGet();
   }
 
   @Override

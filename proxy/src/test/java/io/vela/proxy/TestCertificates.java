@@ -6,7 +6,6 @@ import io.vela.config.TlsConfig;
 import io.vela.config.TlsConfig.ClientCertificates;
 import io.vela.config.TlsConfig.Mode;
 import io.vela.config.TlsConfig.PemFiles;
-import io.vela.config.TlsConfig.Version;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -74,11 +73,11 @@ final class TestCertificates {
   }
 
   TlsConfig config(Mode mode, TlsConfig.Provider provider) {
-    return config(mode, provider, Version.TLS_1_2, ClientCertificates.NONE);
+    return config(mode, provider, TlsConfig.Version.TLS_1_2, ClientCertificates.NONE);
   }
 
   TlsConfig config(
-      Mode mode, TlsConfig.Provider provider, Version min, ClientCertificates clients) {
+      Mode mode, TlsConfig.Provider provider, TlsConfig.Version min, ClientCertificates clients) {
     return new TlsConfig(
         mode,
         Optional.of(new PemFiles(certificate, key, Optional.empty())),

@@ -89,7 +89,10 @@ final class AgentWork implements BranchWork {
   @Override
   public Endpoint start(BranchRow branch) throws CloneException {
     var durability = config.get().policy(branch.baseline()).durability();
-    return agent.start(branch.cloneId(), new InstanceSettings(durability, START_TIMEOUT));
+    var endpoint = agent.start(branch.cloneId(), new InstanceSettings(durability, START_TIMEOUT));
+    // Nobody can have reached it yet.
+    contents.unsettled(branch.cloneId());
+    return endpoint;
   }
 
   @Override
@@ -100,7 +103,7 @@ final class AgentWork implements BranchWork {
   @Override
   public void stop(BranchRow branch) throws CloneException {
     try {
-      contents.refresh(branch.cloneId());
+      contents.settle(branch.cloneId());
     } catch (CloneException e) {
       log.warn(
           "roles not read before stop branch={} clone={} cause=\"{}\"",

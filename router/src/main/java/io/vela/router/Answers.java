@@ -24,6 +24,11 @@ final class Answers {
     T ask() throws RouteException;
   }
 
+  /** What blocks as well. */
+  interface SlowQuestion<T> {
+    T ask() throws RouteException, InterruptedException;
+  }
+
   /** Answers a question that does not block. */
   static <T> CompletableFuture<T> now(Question<T> question) {
     try {
@@ -34,7 +39,7 @@ final class Answers {
   }
 
   /** Answers a question that blocks. */
-  <T> CompletableFuture<T> later(Question<T> question) {
+  <T> CompletableFuture<T> later(SlowQuestion<T> question) {
     var answer = new CompletableFuture<T>();
     threads.execute(
         () -> {
@@ -42,6 +47,9 @@ final class Answers {
             answer.complete(question.ask());
           } catch (RouteException e) {
             answer.completeExceptionally(e);
+          } catch (InterruptedException e) {
+            // Only the end of Vela interrupts these threads.
+            answer.completeExceptionally(new RouteException(new RouteFailure.ShuttingDown(), e));
           } catch (RuntimeException e) {
             log.error("question not answered", e);
             answer.completeExceptionally(

@@ -6,16 +6,11 @@ import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.Router.BranchSettings;
 import io.vela.router.Router.BranchView;
-import io.vela.router.Router.MintedToken;
-import io.vela.router.Router.TokenRequest;
 import io.vela.router.Router.Why;
 import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
 import io.vela.router.catalog.BranchRow;
-import io.vela.router.catalog.Catalog;
-import io.vela.router.catalog.Event;
-import io.vela.router.policy.Tokens;
 import io.vela.router.route.BranchAddressParser;
 import java.util.Comparator;
 import java.util.List;
@@ -30,16 +25,11 @@ final class BranchDesk {
   private final Branches branches;
   private final BranchViews views;
   private final Baselines baselines;
-  private final Tokens tokens;
-  private final Catalog catalog;
 
-  BranchDesk(
-      Branches branches, BranchViews views, Baselines baselines, Tokens tokens, Catalog catalog) {
+  BranchDesk(Branches branches, BranchViews views, Baselines baselines) {
     this.branches = branches;
     this.views = views;
     this.baselines = baselines;
-    this.tokens = tokens;
-    this.catalog = catalog;
   }
 
   List<BranchView> all() {
@@ -134,22 +124,8 @@ final class BranchDesk {
     baselines.removeUnused();
   }
 
-  MintedToken mint(TokenRequest request) throws RouteException {
-    Optional<Long> branch =
-        request.branch().isPresent()
-            ? Optional.of(existingRow(request.branch().get()).id())
-            : Optional.empty();
-    var token = tokens.mint(branch, request.role(), request.expiresAt());
-    catalog.record(
-        new Event(
-            "token.minted",
-            token.id().value(),
-            request.branch().map(name -> "for branch " + name).orElse("for the system")));
-    return token;
-  }
-
-  private static <T> T await(CompletableFuture<T> future)
-      throws RouteException, InterruptedException {
+  /** Waits for what the branches have promised. */
+  static <T> T await(CompletableFuture<T> future) throws RouteException, InterruptedException {
     try {
       return future.get();
     } catch (ExecutionException e) {

@@ -15,7 +15,6 @@ import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
 import io.vela.router.branch.BranchContext;
 import io.vela.router.branch.BranchLease;
-import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.branch.StartPermits;
@@ -56,6 +55,9 @@ public final class LocalRouter implements Router {
   private final RouterMetrics metrics;
   private final Locator locator;
   private final BranchDesk desk;
+  private final CurrentRoles roles;
+  private final TokenDesk tokenDesk;
+  private final TokenLeases tokenLeases;
   private final Answers answers;
   private volatile boolean closed;
 
@@ -77,7 +79,7 @@ public final class LocalRouter implements Router {
     this.catalog = catalog;
     this.scheduler = scheduler;
     this.threads = threads;
-    this.contents = new RoleContents(agent, catalog, threads, scheduler.clock());
+    this.contents = new RoleContents(agent, catalog);
     this.baselines = new Baselines(catalog, agent);
     var tokens = new Tokens(catalog, scheduler.clock());
     var idle = new IdleSuspender(agent, scheduler, threads, this::suspendAfter);
@@ -96,7 +98,10 @@ public final class LocalRouter implements Router {
     this.metrics.branches(branches::all);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
     var views = new BranchViews(agent, contents, idle, this::suspendAfter);
-    this.desk = new BranchDesk(branches, views, baselines, tokens, catalog);
+    this.desk = new BranchDesk(branches, views, baselines);
+    this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
+    this.tokenLeases = new TokenLeases(catalog, threads);
+    this.roles = new CurrentRoles(branches, contents, desk);
     this.answers = new Answers(threads);
   }
 
@@ -108,6 +113,9 @@ public final class LocalRouter implements Router {
     for (var branch : found.branches().entrySet()) {
       var row = branch.getKey();
       metrics.changed(row.cloneId());
+      if (!branch.getValue().settled()) {
+        contents.unsettled(row.cloneId());
+      }
       branch
           .getValue()
           .running()
@@ -164,23 +172,16 @@ public final class LocalRouter implements Router {
   public CompletionStage<Optional<Role>> role(Target target) {
     return answers.later(
         () -> {
-          var role = desk.contents(target).role(target.address().role());
+          var role = roles.find(target);
           return locator.roleOfToken(target, role).or(() -> role);
         });
   }
 
   @Override
-  public void passwordDidNotMatch(Target target) {
-    branches
-        .find(target.branch())
-        .filter(branch -> branch.state().label().equals("running"))
-        .flatMap(BranchStatus::row)
-        .ifPresent(contents::refreshSoon);
-  }
-
-  @Override
   public CompletableFuture<BranchLease> lease(Target target, SessionLabel session) {
-    return branches.lease(target.branch(), target.createFrom(), session);
+    var lease = branches.lease(target.branch(), target.createFrom(), session);
+    var token = target.address().token();
+    return token.isPresent() ? tokenLeases.on(token.get().id(), lease) : lease;
   }
 
   // For people and programs.
@@ -256,12 +257,22 @@ public final class LocalRouter implements Router {
 
   @Override
   public MintedToken mintToken(TokenRequest request) throws RouteException {
-    return desk.mint(request);
+    return tokenDesk.mint(request);
   }
 
   @Override
-  public Optional<TokenId> verifySystemToken(Secret bearer) {
-    return locator.verifySystemToken(bearer);
+  public List<TokenView> tokens() throws RouteException {
+    return tokenDesk.all();
+  }
+
+  @Override
+  public void revokeToken(TokenId id) throws RouteException {
+    tokenDesk.revoke(id);
+  }
+
+  @Override
+  public TokenId authorize(Secret bearer, Optional<BranchName> about) throws RouteException {
+    return locator.authorize(bearer, about);
   }
 
   @Override

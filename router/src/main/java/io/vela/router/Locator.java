@@ -10,21 +10,20 @@ import io.vela.router.branch.BranchState.Failed;
 import io.vela.router.branch.BranchState.Trashed;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
+import io.vela.router.catalog.TokenRight;
 import io.vela.router.catalog.TokenRow;
+import io.vela.router.catalog.TokenScope;
 import io.vela.router.policy.CreatePolicy;
 import io.vela.router.policy.Tokens;
 import io.vela.router.route.BranchAddress;
 import io.vela.router.route.BranchAddress.PresentedToken;
 import io.vela.router.route.BranchAddressParser;
 import io.vela.router.route.TokenId;
+import java.util.EnumSet;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Finds what an address means and what a token may reach, waking and creating nothing. */
 final class Locator {
-  private static final Logger log = LoggerFactory.getLogger(Locator.class);
-
   private final Branches branches;
   private final CreatePolicy policy;
   private final Tokens tokens;
@@ -50,53 +49,67 @@ final class Locator {
         address.token().isPresent()
             ? Optional.of(tokens.find(address.token().get()))
             : Optional.<TokenRow>empty();
-    if (token.isPresent()) {
-      checkRole(token.get(), address);
-    }
     var name = branchName(address, token);
     var known = branches.find(name).filter(Locator::isThere);
     if (known.isPresent() && known.get().row().isPresent()) {
+      check(token, address, known.get().row().get().baseline(), TokenRight.CONNECT);
       return new Target(name, Optional.empty(), address);
     }
     Optional<BaselineName> from =
         known.isPresent() && known.get().state() instanceof Creating creating
             ? Optional.of(creating.from())
             : policy.baselineFor(name);
-    return new Target(
-        name,
-        Optional.of(
-            from.orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(name)))),
-        address);
+    if (from.isEmpty()) {
+      throw new RouteException(new RouteFailure.NoSuchBranch(name));
+    }
+    check(token, address, from.get(), TokenRight.CREATE);
+    return new Target(name, from, address);
   }
 
-  private static void checkRole(TokenRow token, BranchAddress address) throws RouteException {
-    if (token.role().isPresent() && !token.role().get().equals(address.role())) {
-      throw new RouteException(
-          new RouteFailure.NotGranted("the token does not grant role \"" + address.role() + "\""));
+  private static void check(
+      Optional<TokenRow> token, BranchAddress address, BaselineName baseline, TokenRight right)
+      throws RouteException {
+    if (token.isEmpty()) {
+      return;
     }
+    if (!token.get().allowsRole(address.role())) {
+      throw notGranted("role \"" + address.role() + "\"");
+    }
+    if (token.get().scope() instanceof TokenScope.OneBaseline(var own) && !own.equals(baseline)) {
+      throw notGranted("branches of baseline \"" + baseline + "\"");
+    }
+    for (var needed : EnumSet.of(TokenRight.CONNECT, right)) {
+      if (!token.get().grants(needed)) {
+        throw notGranted("the right to " + needed);
+      }
+    }
+  }
+
+  private static RouteException notGranted(String what) {
+    return new RouteException(new RouteFailure.NotGranted("the token does not grant " + what));
   }
 
   private BranchName branchName(BranchAddress address, Optional<TokenRow> token)
       throws RouteException {
-    var scope = token.flatMap(TokenRow::branch);
-    if (scope.isEmpty()) {
+    if (!(token.map(TokenRow::scope).orElse(null) instanceof TokenScope.OneBranch(var scope))) {
       return address
           .branch()
           .orElseThrow(() -> new RouteException(new RouteFailure.NoBranchNamed()));
     }
-    // A row whose branch is not known here any more is a branch that is gone.
-    var own =
-        branches.all().stream()
-            .filter(branch -> branch.row().filter(row -> row.id() == scope.get()).isPresent())
-            .map(BranchStatus::name)
-            .findFirst()
-            .orElseThrow(() -> new RouteException(new RouteFailure.BadToken()));
+    var own = nameOf(scope);
     if (address.branch().isPresent() && !address.branch().get().equals(own)) {
-      throw new RouteException(
-          new RouteFailure.NotGranted(
-              "the token does not grant branch \"" + address.branch().get() + "\""));
+      throw notGranted("branch \"" + address.branch().get() + "\"");
     }
     return own;
+  }
+
+  // A row whose branch is not known here any more is a branch that is gone.
+  private BranchName nameOf(long id) throws RouteException {
+    return branches.all().stream()
+        .filter(branch -> branch.row().filter(row -> row.id() == id).isPresent())
+        .map(BranchStatus::name)
+        .findFirst()
+        .orElseThrow(() -> new RouteException(new RouteFailure.BadToken()));
   }
 
   /**
@@ -119,17 +132,23 @@ final class Locator {
             token.expiresAt()));
   }
 
-  Optional<TokenId> verifySystemToken(Secret bearer) {
-    try {
-      var presented = BranchAddressParser.parseBearer(bearer.reveal());
-      return Optional.of(tokens.find(presented))
-          .filter(token -> token.branch().isEmpty())
-          .map(TokenRow::id);
-    } catch (RouteException e) {
-      if (e.failure() instanceof RouteFailure.CatalogUnavailable down) {
-        log.warn("token not checked cause=\"{}\"", down.detail());
-      }
-      return Optional.empty();
+  /** See {@link Router#authorize}. Blocks. */
+  TokenId authorize(Secret bearer, Optional<BranchName> about) throws RouteException {
+    var token = tokens.find(BranchAddressParser.parseBearer(bearer.reveal()));
+    if (!token.grants(TokenRight.ADMIN)) {
+      throw notGranted("the right to " + TokenRight.ADMIN);
     }
+    var row = about.flatMap(branches::find).flatMap(BranchStatus::row);
+    boolean covered =
+        switch (token.scope()) {
+          case TokenScope.TheSystem _ -> true;
+          case TokenScope.OneBaseline(var name) ->
+              row.filter(branch -> branch.baseline().equals(name)).isPresent();
+          case TokenScope.OneBranch(var id) -> row.filter(branch -> branch.id() == id).isPresent();
+        };
+    if (!covered) {
+      throw notGranted(about.map(name -> "branch \"" + name + "\"").orElse("this"));
+    }
+    return token.id();
   }
 }

@@ -6,36 +6,31 @@ import io.vela.agent.CloneException;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
 import io.vela.agent.Contents;
-import io.vela.router.catalog.BranchRow;
+import io.vela.agent.Role;
 import io.vela.router.catalog.Catalog;
-import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/** What branches hold (roles, databases), cached; the agent keeps it with each clone. */
+/**
+ * What branches hold (roles, databases). The agent keeps with each clone what was read when it was
+ * last put to sleep; while it runs, roles are asked for each time, since any client may change
+ * them.
+ */
 final class RoleContents {
-  private static final Logger log = LoggerFactory.getLogger(RoleContents.class);
-  private static final Duration BETWEEN_REFRESHES = Duration.ofSeconds(1);
-
   private final CloneService agent;
   private final Catalog catalog;
-  private final Executor threads;
-  private final Clock clock;
-  private final ConcurrentMap<CloneId, Instant> refreshed = new ConcurrentHashMap<>();
+
+  /** Clones whose roles may have changed since they were last read. */
+  private final Set<CloneId> unsettled = ConcurrentHashMap.newKeySet();
+
   private final Cache<CloneId, Contents> cache =
       Caffeine.newBuilder().maximumSize(10_000).expireAfterAccess(Duration.ofHours(1)).build();
 
-  RoleContents(CloneService agent, Catalog catalog, Executor threads, Clock clock) {
+  RoleContents(CloneService agent, Catalog catalog) {
     this.agent = agent;
     this.catalog = catalog;
-    this.threads = threads;
-    this.clock = clock;
     catalog.onContentsChanged(
         clone -> clone.ifPresentOrElse(cache::invalidate, cache::invalidateAll));
   }
@@ -51,42 +46,31 @@ final class RoleContents {
     return read;
   }
 
-  /** Reads the running instance anew. Blocks. */
-  void refresh(CloneId clone) throws CloneException {
-    var read = agent.refreshContents(clone);
-    cache.put(clone, read);
-    catalog.contentsChanged(clone);
+  /** The clone's instance runs, or has run without being read at its end. */
+  void unsettled(CloneId clone) {
+    unsettled.add(clone);
   }
 
-  /** Reads the running instance anew in the background, at most once a second a clone. */
-  void refreshSoon(BranchRow branch) {
-    var now = clock.instant();
-    var mine = new AtomicBoolean();
-    refreshed.compute(
-        branch.cloneId(),
-        (_, last) -> {
-          mine.set(last == null || !now.isBefore(last.plus(BETWEEN_REFRESHES)));
-          return last == null || mine.get() ? now : last;
-        });
-    if (!mine.get()) {
-      return;
-    }
-    threads.execute(
-        () -> {
-          try {
-            refresh(branch.cloneId());
-          } catch (CloneException e) {
-            log.warn(
-                "roles not read again branch={} clone={} cause=\"{}\"",
-                branch.name(),
-                branch.cloneId(),
-                e.failure().message());
-          }
-        });
+  /** Whether {@link #of} has the roles as they are. */
+  boolean areSettled(CloneId clone) {
+    return !unsettled.contains(clone);
+  }
+
+  /** A role as the running instance has it at this moment. Blocks. */
+  Optional<Role> now(CloneId clone, String role) throws CloneException {
+    return agent.role(clone, role);
+  }
+
+  /** Reads the running instance, which is about to be stopped. Blocks. */
+  void settle(CloneId clone) throws CloneException {
+    var read = agent.refreshContents(clone);
+    cache.put(clone, read);
+    unsettled.remove(clone);
+    catalog.contentsChanged(clone);
   }
 
   void forget(CloneId clone) {
     cache.invalidate(clone);
-    refreshed.remove(clone);
+    unsettled.remove(clone);
   }
 }

@@ -84,6 +84,22 @@ public sealed interface RouteFailure {
     }
   }
 
+  /** No such token. */
+  record NoSuchToken(String id) implements RouteFailure {
+    @Override
+    public String message() {
+      return "token \"" + id + "\" does not exist";
+    }
+  }
+
+  /** The token on which a session stands has been taken back. */
+  record TokenRevoked(String id) implements RouteFailure {
+    @Override
+    public String message() {
+      return "token \"" + id + "\" has been revoked";
+    }
+  }
+
   /** The token is genuine but does not grant this. */
   record NotGranted(String message) implements RouteFailure {}
 

@@ -7,11 +7,13 @@ import io.vela.agent.Usage;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
+import io.vela.router.catalog.TokenRight;
 import io.vela.router.route.TokenId;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -72,12 +74,26 @@ public interface Router extends SessionRouter, AutoCloseable {
   /** Makes a token; its secret can be had only now. */
   MintedToken mintToken(TokenRequest request) throws RouteException;
 
+  /** All tokens, the newest first; never their secrets. */
+  List<TokenView> tokens() throws RouteException;
+
   /**
-   * Whether a bearer token ({@code vela_id_secret}) is good for the whole system.
+   * Takes a token back: from here on nobody gets in with it, and those who did are told to leave.
+   * More than once is as once.
    *
-   * @return the token's id; empty when it is not
+   * @throws RouteException with {@link RouteFailure.NoSuchToken}
    */
-  Optional<TokenId> verifySystemToken(Secret bearer);
+  void revokeToken(TokenId id) throws RouteException;
+
+  /**
+   * Demands that a bearer token ({@code vela_id_secret}) grants the REST API.
+   *
+   * @param about the only branch that the request is about; empty where it is about more
+   * @return the token's id
+   * @throws RouteException with {@link RouteFailure.BadToken} or {@link RouteFailure.Malformed}
+   *     when it is no token, {@link RouteFailure.NotGranted} when it is not good for this
+   */
+  TokenId authorize(Secret bearer, Optional<BranchName> about) throws RouteException;
 
   /** The pool as it is now. */
   PoolInfo pool() throws RouteException;
@@ -154,12 +170,69 @@ public interface Router extends SessionRouter, AutoCloseable {
       Optional<Instant> sleepsAt) {}
 
   /**
-   * @param branch the one branch it is good for; empty for the whole system
-   * @param role the only role it may be used with; empty for any
+   * For a branch, a baseline or else the whole system.
+   *
+   * @param branch the one branch it is good for
+   * @param baseline the baseline whose branches it is good for
+   * @param roles the only roles it may be used with; empty for any
+   * @param rights what it grants there
    * @param expiresAt from when on it is refused; empty for never
    */
   record TokenRequest(
-      Optional<BranchName> branch, Optional<String> role, Optional<Instant> expiresAt) {}
+      Optional<BranchName> branch,
+      Optional<BaselineName> baseline,
+      List<String> roles,
+      Set<TokenRight> rights,
+      Optional<Instant> expiresAt) {
+    /**
+     * @throws IllegalArgumentException without a right, or for both a branch and a baseline
+     */
+    public TokenRequest {
+      if (rights.isEmpty()) {
+        throw new IllegalArgumentException("a token needs at least one right");
+      }
+      if (branch.isPresent() && baseline.isPresent()) {
+        throw new IllegalArgumentException("a token is for a branch or a baseline, not for both");
+      }
+      roles = List.copyOf(roles);
+      rights = Set.copyOf(rights);
+    }
+
+    /** One that may do everything, for ever. */
+    public static TokenRequest forTheSystem() {
+      return new TokenRequest(
+          Optional.empty(), Optional.empty(), List.of(), TokenRight.ALL, Optional.empty());
+    }
+
+    /** One to connect to a branch with any role, for ever. */
+    public static TokenRequest forBranch(BranchName name) {
+      return new TokenRequest(
+          Optional.of(name),
+          Optional.empty(),
+          List.of(),
+          Set.of(TokenRight.CONNECT),
+          Optional.empty());
+    }
+  }
+
+  /**
+   * @param branch empty when it is for more than one
+   * @param baseline empty when it is for one branch or for the system
+   */
+  record TokenView(
+      TokenId id,
+      Optional<BranchName> branch,
+      Optional<BaselineName> baseline,
+      List<String> roles,
+      Set<TokenRight> rights,
+      Instant createdAt,
+      Optional<Instant> expiresAt,
+      boolean revoked) {
+    public TokenView {
+      roles = List.copyOf(roles);
+      rights = Set.copyOf(rights);
+    }
+  }
 
   /**
    * @param id the public part

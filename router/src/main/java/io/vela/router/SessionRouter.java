@@ -19,17 +19,14 @@ public interface SessionRouter {
 
   /**
    * The verifier that a password exchange must match: the token's for a token presented as user,
-   * else the role's. Waking and creating nothing. Empty for an unknown role.
+   * else the role's, as it is at this moment. Empty for an unknown role.
+   *
+   * <p>Creates nothing, and wakes nothing but a branch whose instance has crashed: its roles must
+   * be read before anybody can be told from anybody.
    *
    * @param target from {@link #locate}
    */
   CompletionStage<Optional<Role>> role(Target target);
-
-  /**
-   * Told after an exchange did not match: the router may hold what the role was before its password
-   * changed, and reads it again when the branch is awake.
-   */
-  void passwordDidNotMatch(Target target);
 
   /**
    * Creates the branch if need be, wakes it and holds it awake. Cancelling the future gives up

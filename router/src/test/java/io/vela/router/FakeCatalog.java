@@ -11,6 +11,7 @@ import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Event;
 import io.vela.router.catalog.SnapshotRow;
 import io.vela.router.catalog.TokenRow;
+import io.vela.router.catalog.TokenScope;
 import io.vela.router.route.TokenId;
 import java.time.Duration;
 import java.time.Instant;
@@ -19,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
 /** A fake catalogue in memory, for tests of what stands above it. */
@@ -28,6 +30,7 @@ public final class FakeCatalog implements Catalog {
   public final Map<Long, BranchRow> branches = new LinkedHashMap<>();
   public final Map<TokenId, TokenRow> tokens = new LinkedHashMap<>();
   public final List<Event> events = new ArrayList<>();
+  public final List<Consumer<Optional<TokenId>>> tokenListeners = new CopyOnWriteArrayList<>();
   public volatile boolean down;
   private boolean closed;
   private long lastId;
@@ -130,7 +133,7 @@ public final class FakeCatalog implements Catalog {
   public synchronized void removeBranch(long branch) throws RouteException {
     demandUp();
     branches.remove(branch);
-    tokens.values().removeIf(token -> token.branch().equals(Optional.of(branch)));
+    tokens.values().removeIf(token -> token.scope().equals(new TokenScope.OneBranch(branch)));
   }
 
   @Override
@@ -165,6 +168,42 @@ public final class FakeCatalog implements Catalog {
   public synchronized boolean insertToken(TokenRow token) throws RouteException {
     demandUp();
     return tokens.putIfAbsent(token.id(), token) == null;
+  }
+
+  @Override
+  public synchronized List<TokenRow> tokens() throws RouteException {
+    demandUp();
+    return List.copyOf(tokens.values());
+  }
+
+  @Override
+  public boolean revokeToken(TokenId id) throws RouteException {
+    boolean changed;
+    synchronized (this) {
+      demandUp();
+      var old = tokens.get(id);
+      changed = old != null && !old.revoked();
+      if (old != null && changed) {
+        tokens.put(
+            id,
+            new TokenRow(
+                id,
+                old.verifier(),
+                old.scope(),
+                old.roles(),
+                old.rights(),
+                old.expiresAt(),
+                true,
+                old.createdAt()));
+      }
+    }
+    tokenListeners.forEach(listener -> listener.accept(Optional.of(id)));
+    return changed;
+  }
+
+  @Override
+  public void onTokenChanged(Consumer<Optional<TokenId>> listener) {
+    tokenListeners.add(listener);
   }
 
   @Override

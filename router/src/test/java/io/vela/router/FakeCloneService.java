@@ -55,6 +55,11 @@ public final class FakeCloneService implements CloneService {
                   Optional.empty())),
           List.of(
               new Contents.Database("postgres", "postgres"), new Contents.Database("app", "app")));
+
+  /** What the instances have, where it is not what was read of them last. */
+  public volatile Optional<Map<String, Role>> liveRoles = Optional.empty();
+
+  public final Set<CloneId> unsettled = ConcurrentHashMap.newKeySet();
   private final Map<String, CountDownLatch> holds = new ConcurrentHashMap<>();
   private final Map<String, CloneFailure> failures = new ConcurrentHashMap<>();
 
@@ -122,7 +127,12 @@ public final class FakeCloneService implements CloneService {
   @Override
   public List<CloneInfo> clones() {
     return clones.stream()
-        .map(id -> new CloneInfo(id, Optional.ofNullable(running.get(id)).map(_ -> endpoint(id))))
+        .map(
+            id ->
+                new CloneInfo(
+                    id,
+                    Optional.ofNullable(running.get(id)).map(_ -> endpoint(id)),
+                    !unsettled.contains(id)))
         .toList();
   }
 
@@ -168,6 +178,7 @@ public final class FakeCloneService implements CloneService {
     if (!clones.contains(id)) {
       throw new CloneException(new CloneFailure.NoSuchClone(id));
     }
+    unsettled.add(id);
     running.putIfAbsent(id, new CompletableFuture<>());
     return endpoint(id);
   }
@@ -191,8 +202,20 @@ public final class FakeCloneService implements CloneService {
   }
 
   @Override
+  public Optional<Role> role(CloneId id, String name) throws CloneException {
+    called("role");
+    if (!running.containsKey(id)) {
+      throw new CloneException(new CloneFailure.QueryFailed("it does not run"));
+    }
+    return liveRoles
+        .map(live -> Optional.ofNullable(live.get(name)))
+        .orElseGet(() -> contents.role(name));
+  }
+
+  @Override
   public Contents refreshContents(CloneId id) throws CloneException {
     called("refreshContents");
+    unsettled.remove(id);
     return contents;
   }
 

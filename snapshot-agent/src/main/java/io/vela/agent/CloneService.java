@@ -2,6 +2,7 @@ package io.vela.agent;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
@@ -65,7 +66,16 @@ public interface CloneService extends AutoCloseable {
   /** What keeps the running instance busy. */
   Activity activity(CloneId id) throws CloneException;
 
-  /** Reads roles and databases from the running instance and keeps them with the clone. */
+  /**
+   * Reads a role from the running instance as it is at this moment; empty when there is none of
+   * that name. Those who ask at the same time share a query, none of whom it began before.
+   */
+  Optional<Role> role(CloneId id, String name) throws CloneException;
+
+  /**
+   * Reads roles and databases from the running instance, which is about to be stopped, and keeps
+   * them with the clone: from here to the next start they hold ({@link CloneInfo#settled}).
+   */
   Contents refreshContents(CloneId id) throws CloneException;
 
   /** What was last read from the clone or from the snapshot it came from. */

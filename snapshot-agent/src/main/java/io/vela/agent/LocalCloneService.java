@@ -9,6 +9,7 @@ import io.vela.agent.postgres.InstanceFiles;
 import io.vela.agent.postgres.InstanceSql;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.PostgresInstance;
+import io.vela.agent.postgres.RoleReader;
 import io.vela.agent.postgres.VolumeRecord;
 import io.vela.agent.storage.Pool;
 import io.vela.config.PostgresConfig;
@@ -20,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -34,6 +36,8 @@ public final class LocalCloneService implements CloneService {
 
   /** Read once: a wake must not wait for a file that only this service writes. */
   private final Map<CloneId, VolumeRecord> records = new ConcurrentHashMap<>();
+
+  private final Map<CloneId, RoleReader> roleReaders = new ConcurrentHashMap<>();
 
   private LocalCloneService(
       Pool pool, ServiceUser user, Instances instances, SnapshotMaker snapshotMaker) {
@@ -99,7 +103,9 @@ public final class LocalCloneService implements CloneService {
         .map(
             id ->
                 new CloneInfo(
-                    id, instances.running(id).map(instance -> instance.files().endpoint())))
+                    id,
+                    instances.running(id).map(instance -> instance.files().endpoint()),
+                    RoleReader.isSettled(pool.clone(id))))
         .toList();
   }
 
@@ -139,6 +145,7 @@ public final class LocalCloneService implements CloneService {
       throw new CloneException(
           new StorageFailed("clone " + id + " cannot be removed: its instance runs", ""));
     }
+    forgetReader(id);
     instances.forget(id);
     records.remove(id);
     pool.destroy(pool.clone(id));
@@ -156,13 +163,21 @@ public final class LocalCloneService implements CloneService {
     if (running.isPresent()) {
       return running.get().files().endpoint();
     }
-    return instances.start(id, volume(id), record(id), settings).files().endpoint();
+    var volume = volume(id);
+    try {
+      RoleReader.unsettle(volume);
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed("clone " + id + " cannot be written", e.toString()), e);
+    }
+    return instances.start(id, volume, record(id), settings).files().endpoint();
   }
 
   @Override
   public void stop(CloneId id, Duration timeout) throws CloneException {
     var running = instances.running(id);
     if (running.isPresent()) {
+      forgetReader(id);
       running.get().stop(timeout);
     }
   }
@@ -183,19 +198,36 @@ public final class LocalCloneService implements CloneService {
   }
 
   @Override
+  public Optional<Role> role(CloneId id, String name) throws CloneException {
+    var contents = record(id).contents();
+    var sql = sql(id, contents);
+    return roleReaders
+        .computeIfAbsent(id, _ -> new RoleReader(sql, InstanceSql.databases(contents)))
+        .read(name);
+  }
+
+  private void forgetReader(CloneId id) {
+    var reader = roleReaders.remove(id);
+    if (reader != null) {
+      reader.close();
+    }
+  }
+
+  @Override
   public Contents refreshContents(CloneId id) throws CloneException {
     var record = record(id);
     var known = record.contents();
     var contents = sql(id, known).contents(InstanceSql.databases(known));
-    if (!contents.equals(known)) {
-      var changed = record.with(contents);
-      try {
+    try {
+      if (!contents.equals(known)) {
+        var changed = record.with(contents);
         changed.write(volume(id), user);
-      } catch (IOException e) {
-        throw new CloneException(
-            new StorageFailed("clone " + id + " cannot be written", e.toString()), e);
+        records.put(id, changed);
       }
-      records.put(id, changed);
+      RoleReader.settle(volume(id));
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed("clone " + id + " cannot be written", e.toString()), e);
     }
     return contents;
   }
@@ -213,7 +245,8 @@ public final class LocalCloneService implements CloneService {
   /** Lets go of instances without stopping them. */
   @Override
   public void close() {
-    // Instances are processes of their own; nothing is held open for them.
+    // Instances are processes of their own; nothing is held open for them but this.
+    roleReaders.keySet().forEach(this::forgetReader);
   }
 
   private InstanceSql sql(CloneId id, Contents contents) throws CloneException {

@@ -14,9 +14,12 @@ import io.vela.config.PostgresConfig;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -132,7 +135,8 @@ class LocalCloneServiceTest {
 
     assertThat(next.clones())
         .contains(
-            new CloneInfo(id, Optional.of(new Endpoint.UnixSocket(fixture.socket(id).toString()))));
+            new CloneInfo(
+                id, Optional.of(new Endpoint.UnixSocket(fixture.socket(id).toString())), false));
     var exit = next.exit(id).toCompletableFuture();
     assertThat(exit).isNotDone();
     next.stop(id, Sandbox.TIMEOUT);
@@ -225,9 +229,87 @@ class LocalCloneServiceTest {
         .forEach(process -> process.handle().destroyForcibly());
 
     assertThat(exit.get(2, TimeUnit.SECONDS).requested()).isFalse();
-    assertThat(next.clones()).contains(new CloneInfo(id, Optional.empty()));
+    assertThat(next.clones()).contains(new CloneInfo(id, Optional.empty(), false));
     next.start(id, ServiceFixture.SETTINGS);
     assertThat(next.exit(id).toCompletableFuture()).isNotDone();
+  }
+
+  private String password(CloneId id) throws Exception {
+    return fixture.service.role(id, "app").flatMap(Role::password).orElseThrow().reveal();
+  }
+
+  @Test
+  void aRoleIsReadAsItIsNow() throws Exception {
+    var id = fixture.started(snapshot);
+    var first = password(id);
+    fixture.sql(id, "ALTER ROLE app PASSWORD 'new'");
+    var second = password(id);
+    assertThat(second).isNotEqualTo(first);
+    fixture.sql(id, "ALTER ROLE app RENAME TO \"it's\"");
+    assertThat(fixture.service.role(id, "app")).isEmpty();
+    assertThat(fixture.service.role(id, "it's")).isPresent();
+    fixture.sql(id, "ALTER ROLE \"it's\" RENAME TO app");
+    // The session that reads may be ended by any superuser, and goes by itself.
+    fixture.sql(
+        id,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vela'");
+    assertThat(password(id)).isEqualTo(second);
+    await()
+        .until(
+            () ->
+                fixture
+                    .sql(
+                        id, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vela'")
+                    .equals(List.of("0")));
+  }
+
+  @Test
+  void theSessionThatReadsRolesCountsNeitherAsUseNorAsAConnection() throws Exception {
+    var id = fixture.started(snapshot);
+    password(id);
+    assertThat(
+            fixture.sql(
+                id, "SELECT backend_type FROM pg_stat_activity WHERE application_name = 'vela'"))
+        .containsExactly("walsender");
+    assertThat(fixture.service.activity(id).uses()).isEmpty();
+    password(id);
+    fixture.service.stop(id, Sandbox.TIMEOUT);
+  }
+
+  @Test
+  void allWhoAskAtTheSameTimeAreAnswered() throws Exception {
+    var id = fixture.started(snapshot);
+    var answers = new ArrayList<Future<String>>();
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int i = 0; i < 500; i++) {
+        answers.add(threads.submit(() -> password(id)));
+      }
+    }
+    for (var answer : answers) {
+      assertThat(answer.get()).startsWith("SCRAM-SHA-256$");
+    }
+  }
+
+  @Test
+  void whatACloneHoldsIsSettledFromItsLastReadingToItsNextStart() throws Exception {
+    var id = fixture.started(snapshot);
+    fixture.sql(id, "ALTER ROLE app PASSWORD 'new'");
+    assertThat(settled(id)).isFalse();
+    fixture.service.refreshContents(id);
+    fixture.service.stop(id, Sandbox.TIMEOUT);
+    assertThat(settled(id)).isTrue();
+    fixture.service.start(id, ServiceFixture.SETTINGS);
+    assertThat(settled(id)).isFalse();
+    fixture.service.stop(id, Sandbox.TIMEOUT);
+    assertThat(settled(id)).isFalse();
+  }
+
+  private boolean settled(CloneId id) throws CloneException {
+    return fixture.service.clones().stream()
+        .filter(clone -> clone.id().equals(id))
+        .findFirst()
+        .orElseThrow()
+        .settled();
   }
 
   @Test

@@ -89,7 +89,8 @@ class OrphansTest {
     assertThat(other.isRunning()).isTrue();
     assertThat(next.clones())
         .containsExactly(
-            new CloneInfo(id, Optional.of(new Endpoint.UnixSocket(fixture.socket(id).toString()))));
+            new CloneInfo(
+                id, Optional.of(new Endpoint.UnixSocket(fixture.socket(id).toString())), false));
     assertThat(fixture.sql(id, "SELECT 1")).containsExactly("1");
   }
 

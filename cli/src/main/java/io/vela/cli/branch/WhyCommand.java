@@ -2,6 +2,7 @@ package io.vela.cli.branch;
 
 import io.vela.cli.CliException;
 import io.vela.cli.Terminal;
+import io.vela.cli.Times;
 import io.vela.cli.client.Names;
 import io.vela.cli.client.ServerOptions;
 import io.vela.config.value.BranchName;

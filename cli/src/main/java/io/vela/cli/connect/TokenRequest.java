@@ -2,6 +2,7 @@ package io.vela.cli.connect;
 
 import io.vela.cli.client.Names;
 import io.vela.config.value.BranchName;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -27,7 +28,7 @@ final class TokenRequest {
   JsonObject body() {
     var body = new JsonObject().put("branch", String.valueOf(name));
     if (role != null) {
-      body.put("role", role);
+      body.put("roles", new JsonArray().add(role));
     }
     return database == null ? body : body.put("database", database);
   }

@@ -3,6 +3,7 @@ package io.vela.cli.up;
 import io.vela.cli.client.ClientFile;
 import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
 import io.vela.router.Router;
 import io.vela.router.Router.MintedToken;
 import io.vela.router.route.TokenId;
@@ -25,13 +26,24 @@ final class AdminToken {
 
   MintedToken keep() throws RouteException, IOException {
     var file = ClientFile.read(data);
-    if (file.isPresent() && router.verifySystemToken(file.get().token()).isPresent()) {
+    if (file.isPresent() && isGood(file.get().token())) {
       var bearer = BEARER.matcher(file.get().token().reveal());
       if (bearer.matches()) {
         return new MintedToken(new TokenId(bearer.group(1)), new Secret(bearer.group(2)));
       }
     }
-    return router.mintToken(
-        new Router.TokenRequest(Optional.empty(), Optional.empty(), Optional.empty()));
+    return router.mintToken(Router.TokenRequest.forTheSystem());
+  }
+
+  private boolean isGood(Secret bearer) throws RouteException {
+    try {
+      router.authorize(bearer, Optional.empty());
+      return true;
+    } catch (RouteException e) {
+      return switch (e.failure()) {
+        case RouteFailure.BadToken _, RouteFailure.Malformed _, RouteFailure.NotGranted _ -> false;
+        default -> throw e;
+      };
+    }
   }
 }

@@ -99,7 +99,7 @@ public final class UpCommand implements Callable<Integer> {
       result = result.withData(named.get());
     }
     if (listen != null) {
-      result = result.withListen(List.of(result.listen().getFirst().withAddress(listen)));
+      result = result.withListen(List.of(moved(result.listen().getFirst(), listen)));
     }
     if (http != null) {
       result = result.withHttp(http);
@@ -128,6 +128,15 @@ public final class UpCommand implements Callable<Integer> {
 
   private static ConfigException wrong(String option, String problem) {
     return new ConfigException(List.of(new ConfigError(option, 0, "", problem)));
+  }
+
+  private static ListenerConfig moved(ListenerConfig listener, HostPort to)
+      throws ConfigException {
+    try {
+      return listener.withAddress(to);
+    } catch (IllegalArgumentException e) {
+      throw wrong("--listen", String.valueOf(e.getMessage()));
+    }
   }
 
   private static PoolConfig pool(PoolConfig pool, String driver) throws ConfigException {

@@ -8,9 +8,15 @@ import io.vela.proxy.wire.ProtocolViolation;
  * session's event loop; nothing here blocks or computes for long (a SCRAM server needs HMACs only,
  * the costly PBKDF2 is the client's).
  */
-public sealed interface AuthMethod permits ScramSha256Auth, Md5Auth, BearerTokenAuth {
+public sealed interface AuthMethod
+    permits ScramSha256Auth, Md5Auth, BearerTokenAuth, CertificateAuth, TrustAuth, NotAllowedAuth {
   /** The method's name as a metric label. */
   String label();
+
+  /** Whether it can be passed by guessing, so that failures must slow the next attempts. */
+  default boolean isGuess() {
+    return false;
+  }
 
   /** What to ask first. Called once. */
   AuthStep begin();
@@ -20,9 +26,11 @@ public sealed interface AuthMethod permits ScramSha256Auth, Md5Auth, BearerToken
    *
    * @param payload a password message's content, without type and length (Postgres documentation,
    *     section 54.7: PasswordMessage, SASLInitialResponse, SASLResponse); stays the caller's
-   * @throws ProtocolViolation when it is not what the method expects
+   * @throws ProtocolViolation when it is not what the method expects, or when it expects none
    */
-  AuthStep answer(ByteBuf payload) throws ProtocolViolation;
+  default AuthStep answer(ByteBuf payload) throws ProtocolViolation {
+    throw ProtocolViolation.of("unexpected password message");
+  }
 
   /**
    * What a client is told, in Postgres's words (auth.c, auth-sasl.c), that sent another message

@@ -1,5 +1,6 @@
 package io.vela.proxy.auth;
 
+import io.vela.proxy.wire.ErrorMessage;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,4 +33,11 @@ public sealed interface AuthStep {
 
   /** Wrong password or unknown role: the two are not told apart. */
   record Mismatch() implements AuthStep {}
+
+  /**
+   * Refused for a reason that the client may know.
+   *
+   * @param error what it is told
+   */
+  record Refuse(ErrorMessage error) implements AuthStep {}
 }

@@ -1,8 +1,8 @@
 package io.vela.proxy.auth;
 
 import io.vela.agent.Role;
+import io.vela.config.AuthConfig.Method;
 import io.vela.config.value.Secret;
-import io.vela.router.route.BranchAddress;
 import io.vela.router.route.BranchAddress.PresentedToken;
 import java.security.SecureRandom;
 import java.time.InstantSource;
@@ -23,6 +23,7 @@ public final class Authenticator {
   private final Secret mockSecret;
   private final InstantSource clock;
   private final SecureRandom random;
+  private final GuessThrottle throttle = new GuessThrottle();
 
   /**
    * @param mockSecret what the salts of unknown users derive from; the same in all processes that
@@ -34,29 +35,62 @@ public final class Authenticator {
     this.random = random;
   }
 
-  /**
-   * @param user as the client gave it, a token's id included
-   * @param role what the router answered for the address; empty for an unknown role
-   */
-  public AuthMethod methodFor(String user, BranchAddress address, Optional<Role> role) {
-    var presented = address.token();
-    if (presented.isPresent() && presented.get() instanceof PresentedToken.AsBearer) {
-      return new BearerTokenAuth();
-    }
-    return passwordMethod(presented.isPresent() ? "token" : "scram-sha-256", user, role);
+  /** Slows those who guess at what the methods ask for. */
+  public GuessThrottle throttle() {
+    return throttle;
   }
 
-  private AuthMethod passwordMethod(String label, String user, Optional<Role> role) {
-    var password = role.filter(this::passwordHolds).flatMap(Role::password);
-    var md5 = password.map(Secret::reveal).filter(Md5Auth::isHash);
-    if (md5.isPresent()) {
-      return new Md5Auth(md5.get(), random.nextInt());
+  /**
+   * @param request who asks
+   * @param role what the router answered for the address; empty for an unknown role
+   */
+  public AuthMethod methodFor(AuthRequest request, Optional<Role> role) {
+    var allowed = request.allowed();
+    var presented = request.address().token();
+    if (presented.isPresent()) {
+      if (!allowed.allows(Method.TOKEN)) {
+        return new NotAllowedAuth("token", "branch tokens are not accepted on this address");
+      }
+      return presented.get() instanceof PresentedToken.AsBearer
+          ? new BearerTokenAuth()
+          : scram("token", request, role.filter(this::passwordHolds).flatMap(Role::password));
     }
+    var certificates = request.security().clientChain();
+    if (allowed.allows(Method.CERT) && !certificates.isEmpty()) {
+      return new CertificateAuth(
+          request.user(), certificates.getFirst(), allowed.certificateRoles());
+    }
+    if (allowed.allows(Method.TRUST) && request.security().loopback()) {
+      return new TrustAuth();
+    }
+    return passwordMethod(request, role.filter(this::passwordHolds).flatMap(Role::password));
+  }
+
+  /** What a role has instead of a known password goes through SCRAM and fails there. */
+  private AuthMethod passwordMethod(AuthRequest request, Optional<Secret> password) {
+    var allowed = request.allowed();
+    if (allowed.allows(Method.MD5)) {
+      var md5 = password.map(Secret::reveal).filter(Md5Auth::isHash);
+      if (md5.isPresent()) {
+        return new Md5Auth(md5.get(), random.nextInt());
+      }
+    }
+    if (allowed.allows(Method.SCRAM) || allowed.allows(Method.MD5)) {
+      return scram("scram-sha-256", request, password);
+    }
+    return allowed.allows(Method.CERT)
+        // In Postgres's words (ClientAuthentication in auth.c).
+        ? new NotAllowedAuth("cert", "connection requires a valid client certificate")
+        : new NotAllowedAuth("password", "passwords are not accepted on this address");
+  }
+
+  private AuthMethod scram(String label, AuthRequest request, Optional<Secret> password) {
     var verifier =
         password
             .flatMap(ScramVerifier::parse)
-            .orElseGet(() -> ScramVerifier.mock(user, mockSecret));
-    return new ScramSha256Auth(label, verifier, nonce());
+            .orElseGet(() -> ScramVerifier.mock(request.user(), mockSecret));
+    var binding = request.security().serverCertificate().flatMap(ChannelBinding::of);
+    return new ScramSha256Auth(label, verifier, nonce(), binding);
   }
 
   private boolean passwordHolds(Role role) {

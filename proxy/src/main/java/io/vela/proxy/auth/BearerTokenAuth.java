@@ -1,7 +1,5 @@
 package io.vela.proxy.auth;
 
-import io.netty.buffer.ByteBuf;
-import io.vela.proxy.wire.ProtocolViolation;
 import java.util.Optional;
 
 /**
@@ -17,10 +15,5 @@ public final class BearerTokenAuth implements AuthMethod {
   @Override
   public AuthStep begin() {
     return new AuthStep.Matched(Optional.empty());
-  }
-
-  @Override
-  public AuthStep answer(ByteBuf payload) throws ProtocolViolation {
-    throw ProtocolViolation.of("unexpected password message");
   }
 }

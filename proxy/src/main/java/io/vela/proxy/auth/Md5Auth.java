@@ -42,6 +42,11 @@ public final class Md5Auth implements AuthMethod {
   }
 
   @Override
+  public boolean isGuess() {
+    return true;
+  }
+
+  @Override
   public AuthStep begin() {
     return new AuthStep.AskMd5(salt);
   }

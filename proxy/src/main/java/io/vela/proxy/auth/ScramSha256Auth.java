@@ -11,12 +11,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * SCRAM-SHA-256 without channel binding, the server's side (RFC 5802, RFC 7677; Postgres
- * documentation, section 54.3.1).
+ * SCRAM-SHA-256, with channel binding where TLS protects the connection, the server's side (RFC
+ * 5802, RFC 7677, RFC 5929; Postgres documentation, section 54.3.1).
  *
  * <pre>
  *   client                                     server
- *                      <- AuthenticationSASL SCRAM-SHA-256
+ *                      <- AuthenticationSASL [SCRAM-SHA-256-PLUS] SCRAM-SHA-256
  *   SASLInitialResponse: client-first ->
  *                      <- AuthenticationSASLContinue: server-first (nonces, salt, iterations)
  *   SASLResponse: client-final (proof) ->
@@ -25,20 +25,26 @@ import java.util.Optional;
  */
 public final class ScramSha256Auth implements AuthMethod {
   static final String MECHANISM = "SCRAM-SHA-256";
+  static final String MECHANISM_PLUS = "SCRAM-SHA-256-PLUS";
 
   private final String label;
   private final ScramVerifier verifier;
   private final String serverNonce;
+  private final Optional<ChannelBinding> binding;
+  private boolean bound;
   private Expected expected = new Expected.Initial();
 
   /**
    * @param label which kind of secret it proves, for metrics
    * @param serverNonce the server's part of the nonce: printable, no comma, never used before
+   * @param binding to the connection; empty where there is none
    */
-  public ScramSha256Auth(String label, ScramVerifier verifier, String serverNonce) {
+  ScramSha256Auth(
+      String label, ScramVerifier verifier, String serverNonce, Optional<ChannelBinding> binding) {
     this.label = label;
     this.verifier = verifier;
     this.serverNonce = serverNonce;
+    this.binding = binding;
   }
 
   /** Where the exchange stands. */
@@ -58,8 +64,14 @@ public final class ScramSha256Auth implements AuthMethod {
   }
 
   @Override
+  public boolean isGuess() {
+    return true;
+  }
+
+  @Override
   public AuthStep begin() {
-    return new AuthStep.AskSasl(List.of(MECHANISM));
+    return new AuthStep.AskSasl(
+        binding.isPresent() ? List.of(MECHANISM_PLUS, MECHANISM) : List.of(MECHANISM));
   }
 
   @Override
@@ -80,7 +92,8 @@ public final class ScramSha256Auth implements AuthMethod {
   }
 
   private AuthStep initial(SaslInitialResponse response) throws ProtocolViolation {
-    if (!response.mechanism().equals(MECHANISM)) {
+    bound = binding.isPresent() && response.mechanism().equals(MECHANISM_PLUS);
+    if (!bound && !response.mechanism().equals(MECHANISM)) {
       throw ProtocolViolation.of("client selected an invalid SASL authentication mechanism");
     }
     if (response.response().isEmpty()) {
@@ -91,7 +104,7 @@ public final class ScramSha256Auth implements AuthMethod {
   }
 
   private AuthStep first(String message) throws ProtocolViolation {
-    var first = ClientFirst.parse(message);
+    var first = ClientFirst.parse(message, bound, binding.isPresent());
     var nonce = first.nonce() + serverNonce;
     var serverFirst = "r=" + nonce + ",s=" + verifier.saltBase64() + ",i=" + verifier.iterations();
     expected = new Expected.Final(first, serverFirst, nonce);
@@ -100,18 +113,25 @@ public final class ScramSha256Auth implements AuthMethod {
 
   private AuthStep last(Expected.Final wanted, String message) throws ProtocolViolation {
     var last = ClientFinal.parse(message);
+    checkBinding(wanted.first().flag(), last.channelBinding());
     if (!last.nonce().equals(wanted.nonce())) {
       throw ScramErrors.invalid("Nonce does not match.");
-    }
-    var header = wanted.first().gs2Header().getBytes(UTF_8);
-    if (!last.channelBinding().equals(Base64.getEncoder().encodeToString(header))) {
-      throw ProtocolViolation.of(
-          "unexpected SCRAM channel-binding attribute in client-final-message");
     }
     var authMessage =
         wanted.first().bare() + "," + wanted.serverFirst() + "," + last.withoutProof();
     return verifier.proves(last.proof(), authMessage)
         ? new AuthStep.Matched(Optional.of("v=" + verifier.serverSignatureBase64(authMessage)))
         : new AuthStep.Mismatch();
+  }
+
+  private void checkBinding(ClientFirst.Flag flag, String given) throws ProtocolViolation {
+    if (bound) {
+      if (!given.equals(binding.orElseThrow().expectedBase64())) {
+        throw ScramErrors.bindingMismatch();
+      }
+    } else if (!given.equals(Base64.getEncoder().encodeToString(flag.header().getBytes(UTF_8)))) {
+      throw ProtocolViolation.of(
+          "unexpected SCRAM channel-binding attribute in client-final-message");
+    }
   }
 }

@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandler;
 import io.vela.agent.Role;
 import io.vela.config.ProxyProtocolConfig;
+import io.vela.proxy.auth.AuthRequest;
 import io.vela.proxy.auth.AuthStep;
 import io.vela.proxy.net.Entrance;
 import io.vela.proxy.net.ProxyHeader;
@@ -42,6 +43,7 @@ final class Admission {
   private final Attendance attendance;
   private final Encryption encryption;
   private final ClientLink client;
+  private final GuessDelay guesses;
   private final Attachment attachment;
 
   /**
@@ -49,6 +51,7 @@ final class Admission {
    */
   Admission(Session session, Entrance entrance) {
     this.session = session;
+    this.guesses = new GuessDelay(session);
     this.services = session.services();
     this.client = session.client();
     this.settings = entrance.current();
@@ -226,17 +229,22 @@ final class Admission {
       var locating = awaiting.locate(new SessionRequest(startup, address));
       session.enter(locating);
       session.log().asked(locating.request());
-      var security = session.security();
-      if (locating.request().isBearer() && !security.loopback() && !security.encrypted()) {
+      if (!locating.request().isBearer()) {
+        ask(locating);
+      } else if (session.security().loopback() || session.security().encrypted()) {
+        guesses.begin(locating.request(), locating, () -> ask(locating));
+      } else {
         session.refuse(Refusal.bearerNotAllowed(), Ending.REFUSED);
-        return;
       }
-      session.onEventLoop(
-          Located.by(services.router(), locating.request()),
-          (found, error) -> located(locating, found, error));
     } catch (RouteException e) {
       session.refuse(Refusal.of(e.failure()), Ending.REFUSED);
     }
+  }
+
+  private void ask(Locating locating) {
+    session.onEventLoop(
+        Located.by(services.router(), locating.request()),
+        (found, error) -> located(locating, found, error));
   }
 
   private void located(Locating locating, @Nullable Located found, @Nullable Throwable error) {
@@ -245,12 +253,22 @@ final class Admission {
     }
     var request = locating.request();
     Optional<Role> role = found == null ? Optional.empty() : found.role();
-    var method = services.authenticator().methodFor(request.user(), request.address(), role);
+    var asked =
+        new AuthRequest(
+            request.user(), request.address(), session.security(), settings.config().auth());
+    var method = services.authenticator().methodFor(asked, role);
+    boolean badToken = Located.isBadToken(Session.unwrap(error));
+    if (request.isBearer() && (found != null || badToken)) {
+      guesses.found(request, found != null);
+    }
     if (found != null) {
       authenticate(locating.authenticate(found.target(), role, method));
-    } else if (Located.isBadToken(Session.unwrap(error)) && !request.isBearer()) {
+    } else if (badToken && !request.isBearer()) {
       authenticate(locating.authenticateInVain(method));
     } else {
+      if (badToken) {
+        services.metrics().authenticationFailed(method.label());
+      }
       session.refuse(error);
     }
   }
@@ -267,17 +285,34 @@ final class Admission {
   }
 
   private void take(Authenticating authenticating, AuthStep step) {
-    client.ask(step);
     switch (step) {
-      case AuthStep.AskSasl _, AuthStep.ContinueSasl _, AuthStep.AskMd5 _ -> {}
-      case AuthStep.Matched _ -> proven(authenticating);
-      case AuthStep.Mismatch _ -> mismatch(authenticating);
+      case AuthStep.AskSasl _, AuthStep.ContinueSasl _, AuthStep.AskMd5 _ -> client.ask(step);
+      case AuthStep.Matched _ ->
+          answer(
+              authenticating,
+              true,
+              () -> {
+                client.ask(step);
+                proven(authenticating);
+              });
+      case AuthStep.Mismatch _ -> answer(authenticating, false, () -> mismatch(authenticating));
+      case AuthStep.Refuse refuse -> {
+        services.metrics().authenticationFailed(authenticating.method().label());
+        session.refuse(refuse.error(), Ending.REFUSED);
+      }
+    }
+  }
+
+  private void answer(Authenticating authenticating, boolean matched, Runnable answer) {
+    if (authenticating.method().isGuess()) {
+      guesses.answer(authenticating.request(), authenticating, matched, answer);
+    } else {
+      answer.run();
     }
   }
 
   private void mismatch(Authenticating authenticating) {
     services.metrics().authenticationFailed(authenticating.method().label());
-    authenticating.target().ifPresent(services.router()::passwordDidNotMatch);
     session.refuse(Refusal.wrongPassword(authenticating.request().user()), Ending.REFUSED);
   }
 
@@ -288,7 +323,12 @@ final class Admission {
       return;
     }
     var role = authenticating.role();
-    if (role.isPresent() && !role.get().canLogin()) {
+    if (role.isEmpty()) {
+      // Only where no password was asked: with one it looks like a wrong one.
+      session.refuse(Refusal.noSuchRole(authenticating.request().address().role()), Ending.REFUSED);
+      return;
+    }
+    if (!role.get().canLogin()) {
       session.refuse(Refusal.mayNotLogIn(role.get().name()), Ending.REFUSED);
       return;
     }

@@ -169,7 +169,7 @@ final class ClientLink {
       case AuthStep.AskMd5 ask -> send(messages().authenticationMd5Password(bytes(ask.salt())));
       case AuthStep.Matched matched ->
           matched.saslFinal().ifPresent(data -> send(messages().authenticationSaslFinal(data)));
-      case AuthStep.Mismatch _ -> {}
+      case AuthStep.Mismatch _, AuthStep.Refuse _ -> {}
     }
   }
 

@@ -6,25 +6,20 @@ import io.vela.router.RouteFailure;
 import io.vela.router.SessionRouter;
 import io.vela.router.Target;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What the router knows of a request before anything is woken.
  *
- * @param role empty when it is unknown, or when no password is asked
+ * @param role empty when it is unknown
  */
 record Located(Target target, Optional<Role> role) {
   /** Asks the router. */
   static CompletionStage<Located> by(SessionRouter router, SessionRequest request) {
     return router
         .locate(request.address())
-        .thenCompose(
-            target ->
-                request.isBearer()
-                    ? CompletableFuture.completedStage(new Located(target, Optional.empty()))
-                    : router.role(target).thenApply(role -> new Located(target, role)));
+        .thenCompose(target -> router.role(target).thenApply(role -> new Located(target, role)));
   }
 
   static boolean isBadToken(@Nullable Throwable error) {

@@ -54,6 +54,19 @@ final class Refusal {
         "role \"" + role + "\" is not permitted to log in");
   }
 
+  /** Of roles that are not there, in Postgres's words (InitializeSessionUserId in miscinit.c). */
+  static ErrorMessage noSuchRole(String role) {
+    return ErrorMessage.fatal(
+        SqlState.INVALID_AUTHORIZATION_SPECIFICATION, "role \"" + role + "\" does not exist");
+  }
+
+  /** Of those who guess faster than they are answered. */
+  static ErrorMessage tooManyGuesses() {
+    return ErrorMessage.fatal(
+            SqlState.TOO_MANY_CONNECTIONS, "too many failed authentications from this address")
+        .withHint("Wait a few seconds before the next.");
+  }
+
   /** Of plaintext where the listener demands TLS. */
   static ErrorMessage tlsRequired() {
     return ErrorMessage.fatal(
@@ -139,7 +152,8 @@ final class Refusal {
     return switch (failure) {
       case RouteFailure.NoBranchNamed _,
           RouteFailure.NoSuchBranch _,
-          RouteFailure.NoSuchBaseline _ ->
+          RouteFailure.NoSuchBaseline _,
+          RouteFailure.NoSuchToken _ ->
           SqlState.INVALID_CATALOG_NAME;
       case RouteFailure.Malformed _, RouteFailure.Conflicting _ -> SqlState.INVALID_PARAMETER_VALUE;
       case RouteFailure.BadToken _ -> SqlState.INVALID_PASSWORD;
@@ -155,7 +169,10 @@ final class Refusal {
           RouteFailure.AlreadyExists _,
           RouteFailure.InUse _ ->
           SqlState.CANNOT_CONNECT_NOW;
-      case RouteFailure.SuspendedByHand _, RouteFailure.ShuttingDown _ -> SqlState.ADMIN_SHUTDOWN;
+      case RouteFailure.SuspendedByHand _,
+          RouteFailure.TokenRevoked _,
+          RouteFailure.ShuttingDown _ ->
+          SqlState.ADMIN_SHUTDOWN;
     };
   }
 }

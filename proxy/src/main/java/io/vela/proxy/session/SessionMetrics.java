@@ -93,6 +93,20 @@ public final class SessionMetrics implements RelayMeter {
     counter("vela.auth.failures", "Failed authentications", "method", method).increment();
   }
 
+  /**
+   * The answer to a guess was held back.
+   *
+   * @param outcome {@code delayed}, or {@code refused} where too many waited already
+   */
+  void throttled(String outcome) {
+    counter(
+            "vela.auth.throttled",
+            "Authentications held back because others before them failed",
+            "outcome",
+            outcome)
+        .increment();
+  }
+
   private static <K extends Enum<K>> void count(Map<K, Counter> counters, K key, long by) {
     var counter = counters.get(key);
     if (counter != null) {

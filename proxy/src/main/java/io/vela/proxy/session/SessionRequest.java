@@ -27,6 +27,12 @@ record SessionRequest(StartupMessage startup, BranchAddress address) {
     return address.branch().map(Object::toString).orElse("-");
   }
 
+  /** What a guess aims at beside the user: the branch, or the token that names it. */
+  String account() {
+    return address.token().map(token -> "~" + token.id()).orElse("")
+        + address.branch().map(branch -> "@" + branch).orElse("");
+  }
+
   /** For {@code vela why}. */
   String describe(String clientAddress) {
     var application = address.parameters().getOrDefault("application_name", "");

@@ -134,7 +134,7 @@ sealed interface SessionState {
    * The client proves who it is.
    *
    * @param target empty when it cannot succeed
-   * @param role empty when unknown, or when no password is asked
+   * @param role empty when unknown
    */
   record Authenticating(
       SessionRequest request, Optional<Target> target, Optional<Role> role, AuthMethod method)

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.Unpooled;
 import io.vela.agent.Role;
+import io.vela.config.AuthConfig;
 import io.vela.config.value.Secret;
 import io.vela.router.route.BranchAddress;
 import io.vela.router.route.BranchAddress.PresentedToken;
@@ -39,10 +40,17 @@ class AuthenticatorTest {
     return new BranchAddress("app", "app", Optional.empty(), token, Map.of());
   }
 
-  private AuthMethod methodFor(Optional<Secret> password, Optional<Instant> validUntil) {
+  private AuthMethod methodFor(String user, Optional<PresentedToken> token, Optional<Role> role) {
     return authenticator.methodFor(
+        new AuthRequest(
+            user, address(token), ConnectionSecurity.plaintext(true), AuthConfig.DEFAULT),
+        role);
+  }
+
+  private AuthMethod methodFor(Optional<Secret> password, Optional<Instant> validUntil) {
+    return methodFor(
         "app",
-        address(Optional.empty()),
+        Optional.empty(),
         Optional.of(new Role("app", password, true, false, -1, validUntil)));
   }
 
@@ -70,21 +78,17 @@ class AuthenticatorTest {
   @Test
   void unknownRolesAndRolesWithoutPasswordAreAskedLikeAnyOther() {
     assertThat(methodFor(Optional.empty(), Optional.empty())).isInstanceOf(ScramSha256Auth.class);
-    assertThat(authenticator.methodFor("no", address(Optional.empty()), Optional.empty()))
+    assertThat(methodFor("no", Optional.empty(), Optional.empty()))
         .isInstanceOf(ScramSha256Auth.class);
   }
 
   @Test
   void aTokenAsUserIsAskedForItsSecretAndABearerForNothing() {
     var asUser = new PresentedToken.AsUser(new TokenId("k3f9x2"));
-    assertThat(
-            authenticator
-                .methodFor("app~k3f9x2", address(Optional.of(asUser)), Optional.empty())
-                .label())
+    assertThat(methodFor("app~k3f9x2", Optional.of(asUser), Optional.empty()).label())
         .isEqualTo("token");
     var bearer = new PresentedToken.AsBearer(new TokenId("k3f9x2"), new Secret("secret"));
-    assertThat(
-            authenticator.methodFor("app", address(Optional.of(bearer)), Optional.empty()).begin())
+    assertThat(methodFor("app", Optional.of(bearer), Optional.empty()).begin())
         .isEqualTo(new AuthStep.Matched(Optional.empty()));
   }
 }

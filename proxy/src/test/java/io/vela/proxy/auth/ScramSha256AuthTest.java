@@ -50,7 +50,8 @@ class ScramSha256AuthTest {
   }
 
   private static ScramSha256Auth auth(String password) {
-    var auth = new ScramSha256Auth("scram-sha-256", verifier(password), SERVER_NONCE);
+    var auth =
+        new ScramSha256Auth("scram-sha-256", verifier(password), SERVER_NONCE, Optional.empty());
     assertThat(auth.begin()).isEqualTo(new AuthStep.AskSasl(List.of("SCRAM-SHA-256")));
     return auth;
   }
@@ -120,7 +121,8 @@ class ScramSha256AuthTest {
     assertThat(ScramVerifier.mock("nobody", secret).saltBase64()).isEqualTo(mock.saltBase64());
     assertThat(ScramVerifier.mock("somebody", secret).saltBase64()).isNotEqualTo(mock.saltBase64());
     assertThat(Base64.getDecoder().decode(mock.saltBase64())).hasSize(16);
-    assertThat(exchange(new ScramSha256Auth("scram-sha-256", mock, "server"), "any"))
+    assertThat(
+            exchange(new ScramSha256Auth("scram-sha-256", mock, "server", Optional.empty()), "any"))
         .isEqualTo(new AuthStep.Mismatch());
   }
 
@@ -221,5 +223,82 @@ class ScramSha256AuthTest {
       assertThat(ScramVerifier.parse(new Secret(text))).isEmpty();
     }
     assertThat(verifier("pencil").toString()).doesNotContain(SALT);
+  }
+
+  private static final ChannelBinding BINDING =
+      new ChannelBinding(
+          Base64.getEncoder()
+              .encodeToString("p=tls-server-end-point,,HASH".getBytes(StandardCharsets.UTF_8)));
+
+  private static ScramSha256Auth boundAuth() {
+    var auth =
+        new ScramSha256Auth(
+            "scram-sha-256", verifier("pencil"), SERVER_NONCE, Optional.of(BINDING));
+    assertThat(auth.begin())
+        .isEqualTo(new AuthStep.AskSasl(List.of("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")));
+    return auth;
+  }
+
+  private static AuthStep boundExchange(String hash) throws Exception {
+    var auth = boundAuth();
+    var client =
+        ScramClient.builder()
+            .advertisedMechanisms(List.of("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"))
+            .username("user")
+            .password("pencil".toCharArray())
+            .channelBinding("tls-server-end-point", hash.getBytes(StandardCharsets.UTF_8))
+            .build();
+    var mechanism = client.getScramMechanism().getName();
+    assertThat(mechanism).isEqualTo("SCRAM-SHA-256-PLUS");
+    var first =
+        (AuthStep.ContinueSasl)
+            answer(auth, initial(mechanism, client.clientFirstMessage().toString()));
+    client.serverFirstMessage(first.data());
+    var step = answer(auth, response(client.clientFinalMessage().toString()));
+    if (step instanceof AuthStep.Matched matched) {
+      client.serverFinalMessage(matched.saslFinal().orElseThrow());
+    }
+    return step;
+  }
+
+  @Test
+  void aClientBoundToTheSameCertificateIsBelieved() throws Exception {
+    assertThat(boundExchange("HASH")).isInstanceOf(AuthStep.Matched.class);
+  }
+
+  @Test
+  void aClientBoundToAnotherCertificateIsRefused() {
+    assertViolation(
+        () -> boundExchange("OTHER"),
+        SqlState.INVALID_AUTHORIZATION_SPECIFICATION,
+        "SCRAM channel binding check failed");
+  }
+
+  @Test
+  void aClientThatWasKeptFromBindingIsTold() {
+    assertViolation(
+        () -> first(boundAuth(), "y,,n=,r=nonce"),
+        SqlState.INVALID_AUTHORIZATION_SPECIFICATION,
+        "SCRAM channel binding negotiation error The client supports SCRAM channel binding but"
+            + " thinks the server does not.  However, this server does support channel binding.");
+  }
+
+  @Test
+  void aBoundMechanismWantsABinding() {
+    for (var flag : List.of("n", "y")) {
+      assertViolation(
+          () -> answer(boundAuth(), initial("SCRAM-SHA-256-PLUS", flag + ",,n=,r=nonce")),
+          SqlState.PROTOCOL_VIOLATION,
+          "The client selected SCRAM-SHA-256-PLUS, but");
+    }
+    assertViolation(
+        () -> answer(boundAuth(), initial("SCRAM-SHA-256-PLUS", "p=tls-unique,,n=,r=nonce")),
+        SqlState.PROTOCOL_VIOLATION,
+        "unsupported SCRAM channel-binding type \"tls-unique\"");
+  }
+
+  @Test
+  void aClientThatCannotBindIsAcceptedOverTls() throws Exception {
+    assertThat(first(boundAuth(), "n,,n=,r=nonce")).startsWith("r=nonce");
   }
 }

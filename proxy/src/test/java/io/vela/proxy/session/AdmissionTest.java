@@ -10,6 +10,7 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.vela.agent.Endpoint;
+import io.vela.agent.Role;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
 import io.vela.config.value.BranchName;
@@ -136,7 +137,9 @@ class AdmissionTest {
         };
     open();
     startup(Map.of("user", "app", "database", "app@vela_k3f9x2_SECRETSECRET"));
-    assertThat(received()).contains("C28000", "from this host only").doesNotContain("SECRET");
+    assertThat(received())
+        .contains("C28000", "over TLS or from this host only")
+        .doesNotContain("SECRET");
     assertEnded("refused");
   }
 
@@ -178,6 +181,7 @@ class AdmissionTest {
     var wake = new CompletableFuture<BranchLease>();
     router.wakes = () -> wake;
     router.refuses = _ -> Optional.empty();
+    router.roles.put("app", new Role("app", Optional.empty(), true, false, -1, Optional.empty()));
     // Of the loopback address, as bearers must be.
     open(new InetSocketAddress(InetAddress.getLoopbackAddress(), 4711));
     startup(Map.of("user", "app", "database", "app@vela_k3f9x2_SECRETSECRET"));

@@ -66,6 +66,21 @@ public interface Catalog extends AutoCloseable {
    */
   boolean insertToken(TokenRow token) throws RouteException;
 
+  /** All tokens, the newest first. */
+  List<TokenRow> tokens() throws RouteException;
+
+  /**
+   * Takes a token back. When this returns, {@link #token} says so and listeners have been told.
+   *
+   * @return whether it was there and good until now
+   */
+  boolean revokeToken(TokenId id) throws RouteException;
+
+  /**
+   * @param listener told of tokens that may have changed here or elsewhere; empty: all
+   */
+  void onTokenChanged(Consumer<Optional<TokenId>> listener);
+
   /** Adds to the audit. Does not fail: an event that could not be written is logged as such. */
   void record(Event event);
 

@@ -38,6 +38,9 @@ public final class PgCatalog implements Catalog {
   private static final String BRANCH_COLUMNS =
       "id, name, clone, snapshot, baseline, phase, suspend_after_ms, created_at";
 
+  private static final String TOKEN_COLUMNS =
+      "id, verifier, branch, baseline, roles, rights, expires_at, revoked, created_at";
+
   /** {@code unique_violation} and {@code foreign_key_violation}: Postgres documentation, app. A. */
   private static final String UNIQUE_VIOLATION = "23505";
 
@@ -46,6 +49,7 @@ public final class PgCatalog implements Catalog {
   private final CatalogPool pool;
   private final CatalogNotices notices;
   private final List<Consumer<Optional<CloneId>>> contentsListeners = new CopyOnWriteArrayList<>();
+  private final List<Consumer<Optional<TokenId>>> tokenListeners = new CopyOnWriteArrayList<>();
   private final AsyncCache<TokenId, Optional<TokenRow>> tokens;
 
   private PgCatalog(Vertx vertx, PgConnectOptions options, Executor threads) {
@@ -224,10 +228,7 @@ public final class PgCatalog implements Catalog {
 
   private Optional<TokenRow> loadToken(TokenId id) throws RouteException {
     return map(
-            pool.run(
-                "select id, verifier, branch, role, expires_at, revoked, created_at from token"
-                    + " where id = $1",
-                id.value()),
+            pool.run("select " + TOKEN_COLUMNS + " from token where id = $1", id.value()),
             PgRows::token)
         .stream()
         .findFirst();
@@ -236,16 +237,41 @@ public final class PgCatalog implements Catalog {
   @Override
   public boolean insertToken(TokenRow token) throws RouteException {
     return pool.run(
-                "insert into token (id, verifier, branch, role, expires_at, revoked)"
-                    + " values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing",
+                "insert into token (id, verifier, branch, baseline, roles, rights, expires_at,"
+                    + " revoked) values ($1, $2, $3, $4, $5, $6, $7, $8)"
+                    + " on conflict (id) do nothing",
                 token.id().value(),
                 token.verifier().reveal(),
-                token.branch().orElse(null),
-                token.role().orElse(null),
+                token.scope() instanceof TokenScope.OneBranch(var branch) ? branch : null,
+                token.scope() instanceof TokenScope.OneBaseline(var name) ? name.value() : null,
+                token.roles().toArray(String[]::new),
+                token.rights().stream().map(TokenRight::toString).toArray(String[]::new),
                 token.expiresAt().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null),
                 token.revoked())
             .rowCount()
         == 1;
+  }
+
+  @Override
+  public List<TokenRow> tokens() throws RouteException {
+    return map(
+        pool.run("select " + TOKEN_COLUMNS + " from token order by created_at desc, id"),
+        PgRows::token);
+  }
+
+  @Override
+  public boolean revokeToken(TokenId id) throws RouteException {
+    var changed =
+        pool.run("update token set revoked = true where id = $1 and not revoked", id.value())
+            .rowCount();
+    // The notice comes here as well, but later.
+    tokenChanged(Optional.of(id));
+    return changed == 1;
+  }
+
+  @Override
+  public void onTokenChanged(Consumer<Optional<TokenId>> listener) {
+    tokenListeners.add(listener);
   }
 
   @Override
@@ -284,6 +310,7 @@ public final class PgCatalog implements Catalog {
 
   private void tokenChanged(Optional<TokenId> id) {
     id.ifPresentOrElse(tokens.synchronous()::invalidate, tokens.synchronous()::invalidateAll);
+    tokenListeners.forEach(listener -> listener.accept(id));
   }
 
   @Override

@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /** Rows of the catalogue as values. */
@@ -55,11 +57,25 @@ final class PgRows {
     return new TokenRow(
         new TokenId(row.getString("id")),
         new Secret(row.getString("verifier")),
-        Optional.ofNullable(row.getLong("branch")),
-        Optional.ofNullable(row.getString("role")),
+        scope(row),
+        List.of(row.getArrayOfStrings("roles")),
+        Stream.of(row.getArrayOfStrings("rights"))
+            .map(TokenRight::parse)
+            .collect(Collectors.toSet()),
         Optional.ofNullable(row.getOffsetDateTime("expires_at")).map(OffsetDateTime::toInstant),
         row.getBoolean("revoked"),
         row.getOffsetDateTime("created_at").toInstant());
+  }
+
+  private static TokenScope scope(Row row) {
+    var branch = row.getLong("branch");
+    var baseline = row.getString("baseline");
+    if (branch != null) {
+      return new TokenScope.OneBranch(branch);
+    }
+    return baseline == null
+        ? new TokenScope.TheSystem()
+        : new TokenScope.OneBaseline(new BaselineName(baseline));
   }
 
   static String name(BranchRow.Phase phase) {

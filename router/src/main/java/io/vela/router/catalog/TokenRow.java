@@ -3,22 +3,41 @@ package io.vela.router.catalog;
 import io.vela.config.value.Secret;
 import io.vela.router.route.TokenId;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * A token as the catalogue has it: never its secret.
  *
  * @param verifier {@code SCRAM-SHA-256$4096:salt$stored:server}, as in {@code pg_authid}
- * @param branch {@link BranchRow#id} of the one branch it is good for; empty for the whole system
- * @param role the only role it may be used with; empty for any
+ * @param scope what it is good for
+ * @param roles the only roles it may be used with; empty for any
+ * @param rights what it grants there
  * @param expiresAt from when on it is refused; empty for never
  * @param revoked whether it was taken back
  */
 public record TokenRow(
     TokenId id,
     Secret verifier,
-    Optional<Long> branch,
-    Optional<String> role,
+    TokenScope scope,
+    List<String> roles,
+    Set<TokenRight> rights,
     Optional<Instant> expiresAt,
     boolean revoked,
-    Instant createdAt) {}
+    Instant createdAt) {
+  public TokenRow {
+    roles = List.copyOf(roles);
+    rights = Set.copyOf(rights);
+  }
+
+  /** Whether it grants this right. */
+  public boolean grants(TokenRight right) {
+    return rights.contains(right);
+  }
+
+  /** Whether it may be used with this role. */
+  public boolean allowsRole(String role) {
+    return roles.isEmpty() || roles.contains(role);
+  }
+}

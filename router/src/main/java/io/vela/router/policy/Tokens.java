@@ -7,7 +7,9 @@ import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.MintedToken;
 import io.vela.router.catalog.Catalog;
+import io.vela.router.catalog.TokenRight;
 import io.vela.router.catalog.TokenRow;
+import io.vela.router.catalog.TokenScope;
 import io.vela.router.route.BranchAddress.PresentedToken;
 import io.vela.router.route.BranchAddress.PresentedToken.AsBearer;
 import io.vela.router.route.BranchAddress.PresentedToken.AsUser;
@@ -20,7 +22,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
 
 /**
  * Makes and checks tokens. Their secrets are 256 random bits as 43 letters and digits; only a SCRAM
@@ -42,6 +47,9 @@ public final class Tokens {
   /** Checked against for an unknown id, so that it takes as long as a wrong secret. */
   private final ScramSecret decoy;
 
+  private final Semaphore derivations =
+      new Semaphore(Math.max(1, Runtime.getRuntime().availableProcessors() / 2), true);
+
   /** Hashes of secret and verifier that were found to match: deriving a key takes milliseconds. */
   private final Cache<String, Boolean> matched =
       Caffeine.newBuilder().maximumSize(10_000).expireAfterWrite(Duration.ofMinutes(5)).build();
@@ -53,20 +61,22 @@ public final class Tokens {
     this.catalog = catalog;
     this.clock = clock;
     this.decoy = ScramSecret.of(new Secret(randomText(SECRET_ALPHABET, SECRET_LENGTH)), random);
+    catalog.onTokenChanged(_ -> matched.invalidateAll());
   }
 
   /**
    * Makes a token.
    *
-   * @param branch {@link TokenRow#branch}
+   * @param roles {@link TokenRow#roles}
    */
-  public MintedToken mint(Optional<Long> branch, Optional<String> role, Optional<Instant> expiresAt)
+  public MintedToken mint(
+      TokenScope scope, List<String> roles, Set<TokenRight> rights, Optional<Instant> expiresAt)
       throws RouteException {
     var secret = new Secret(randomText(SECRET_ALPHABET, SECRET_LENGTH));
     var verifier = ScramSecret.of(secret, random).asVerifier();
     while (true) {
       var id = new TokenId(randomText(ID_ALPHABET, ID_LENGTH));
-      var row = new TokenRow(id, verifier, branch, role, expiresAt, false, clock.instant());
+      var row = new TokenRow(id, verifier, scope, roles, rights, expiresAt, false, clock.instant());
       if (catalog.insertToken(row)) {
         return new MintedToken(id, secret);
       }
@@ -88,7 +98,7 @@ public final class Tokens {
           case AsBearer bearer ->
               known.isPresent()
                   ? matches(known.get(), bearer.secret())
-                  : decoy.matches(bearer.secret());
+                  : derives(decoy, bearer.secret());
         };
     return known
         .filter(_ -> good)
@@ -105,11 +115,21 @@ public final class Tokens {
     if (matched.getIfPresent(key) != null) {
       return true;
     }
-    boolean good = ScramSecret.parse(token.verifier()).orElse(decoy).matches(secret);
+    boolean good = derives(ScramSecret.parse(token.verifier()).orElse(decoy), secret);
     if (good) {
       matched.put(key, true);
     }
     return good;
+  }
+
+  /** Whoever floods Vela with secrets gets a part of the processors at most. */
+  private boolean derives(ScramSecret verifier, Secret secret) {
+    derivations.acquireUninterruptibly();
+    try {
+      return verifier.matches(secret);
+    } finally {
+      derivations.release();
+    }
   }
 
   private static String hash(String text) {

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -133,8 +134,9 @@ class PgCatalogTest {
     return new TokenRow(
         new TokenId("k3f9x2"),
         new Secret("SCRAM-SHA-256$4096:a$b:c"),
-        branch,
-        Optional.of("app"),
+        branch.<TokenScope>map(TokenScope.OneBranch::new).orElseGet(TokenScope.TheSystem::new),
+        List.of("app", "it's"),
+        Set.of(TokenRight.CONNECT, TokenRight.CREATE),
         Optional.of(Instant.parse("2030-01-01T00:00:00Z")),
         false,
         Instant.EPOCH);
@@ -148,7 +150,9 @@ class PgCatalogTest {
     assertThat(catalog.insertToken(token(Optional.of(row.id())))).isTrue();
     assertThat(catalog.insertToken(token(Optional.empty()))).isFalse();
     var read = catalog.token(new TokenId("k3f9x2")).orElseThrow();
-    assertThat(read.branch()).contains(row.id());
+    assertThat(read.scope()).isEqualTo(new TokenScope.OneBranch(row.id()));
+    assertThat(read.roles()).containsExactly("app", "it's");
+    assertThat(read.rights()).containsExactlyInAnyOrder(TokenRight.CONNECT, TokenRight.CREATE);
     assertThat(read.expiresAt()).contains(Instant.parse("2030-01-01T00:00:00Z"));
 
     sql("update token set revoked = true");

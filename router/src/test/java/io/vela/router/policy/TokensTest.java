@@ -4,16 +4,23 @@ import static io.vela.router.RouterFixture.get;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
+import io.vela.router.Router;
 import io.vela.router.Router.MintedToken;
 import io.vela.router.Router.TokenRequest;
 import io.vela.router.RouterFixture;
 import io.vela.router.Target;
+import io.vela.router.catalog.TokenRight;
+import io.vela.router.route.TokenId;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,8 +43,16 @@ class TokensTest {
   }
 
   private MintedToken mint(String branch) throws RouteException {
-    return vela.router.mintToken(
-        new TokenRequest(Optional.of(new BranchName(branch)), Optional.empty(), Optional.empty()));
+    return vela.router.mintToken(TokenRequest.forBranch(new BranchName(branch)));
+  }
+
+  private TokenRequest request(List<String> roles, Optional<Instant> expiresAt) {
+    return new TokenRequest(
+        Optional.of(new BranchName("pr-1")),
+        Optional.empty(),
+        roles,
+        Set.of(TokenRight.CONNECT),
+        expiresAt);
   }
 
   private RouteFailure refusal(String user, String database) {
@@ -98,10 +113,7 @@ class TokensTest {
     assertThat(refusal("app~zzzzzz", "app")).isEqualTo(new RouteFailure.BadToken());
     var brief =
         vela.router.mintToken(
-            new TokenRequest(
-                Optional.of(new BranchName("pr-1")),
-                Optional.empty(),
-                Optional.of(vela.time.clock().instant().plusSeconds(10))));
+            request(List.of(), Optional.of(vela.time.clock().instant().plusSeconds(10))));
     vela.target("app", "app@" + brief.bearer().reveal());
     vela.time.pass(Duration.ofSeconds(10));
     assertThat(refusal("app", "app@" + brief.bearer().reveal()))
@@ -119,11 +131,9 @@ class TokensTest {
 
   @Test
   void aTokenForARoleDoesNotGrantAnother() throws Exception {
-    var token =
-        vela.router.mintToken(
-            new TokenRequest(
-                Optional.of(new BranchName("pr-1")), Optional.of("app"), Optional.empty()));
+    var token = vela.router.mintToken(request(List.of("app", "migrator"), Optional.empty()));
     vela.target("app~" + token.id(), "app");
+    vela.target("migrator~" + token.id(), "app");
     assertThat(refusal("postgres~" + token.id(), "app"))
         .isInstanceOf(RouteFailure.NotGranted.class);
   }
@@ -139,30 +149,108 @@ class TokensTest {
 
   @Test
   void onlyASystemTokenIsGoodForTheSystem() throws Exception {
-    var system =
-        vela.router.mintToken(
-            new TokenRequest(Optional.empty(), Optional.empty(), Optional.empty()));
-    assertThat(vela.router.verifySystemToken(system.bearer())).contains(system.id());
-    assertThat(vela.router.verifySystemToken(mint("pr-1").bearer())).isEmpty();
-    assertThat(vela.router.verifySystemToken(new Secret("vela_x"))).isEmpty();
+    var system = vela.router.mintToken(TokenRequest.forTheSystem());
+    assertThat(vela.router.authorize(system.bearer(), Optional.empty())).isEqualTo(system.id());
+    assertThat(unauthorized(mint("pr-1").bearer(), Optional.empty()))
+        .isInstanceOf(RouteFailure.NotGranted.class);
+    assertThat(unauthorized(new Secret("vela_x"), Optional.empty()))
+        .isInstanceOf(RouteFailure.Malformed.class);
     assertThat(refusal("app~" + system.id(), "app")).isEqualTo(new RouteFailure.NoBranchNamed());
     assertThat(vela.target("app~" + system.id(), "app@pr-2").branch())
         .isEqualTo(new BranchName("pr-2"));
   }
 
-  @Test
-  void aTokenForABranchThatIsNotThereIsNotMade() {
-    assertThatThrownBy(() -> mint("none")).hasMessageContaining("does not exist");
+  private RouteFailure unauthorized(Secret bearer, Optional<BranchName> about) {
+    try {
+      throw new AssertionError("authorized " + vela.router.authorize(bearer, about));
+    } catch (RouteException e) {
+      return e.failure();
+    }
+  }
+
+  private MintedToken mint(Optional<String> branch, Optional<String> baseline, TokenRight... rights)
+      throws RouteException {
+    return vela.router.mintToken(
+        new TokenRequest(
+            branch.map(BranchName::new),
+            baseline.map(BaselineName::new),
+            List.of(),
+            Set.of(rights),
+            Optional.empty()));
   }
 
   @Test
-  void aPasswordThatDidNotMatchHasTheRolesReadAgainAtMostOnceASecond() throws Exception {
-    var target = vela.target("app", "app@pr-1");
-    vela.router.passwordDidNotMatch(target);
-    vela.router.passwordDidNotMatch(target);
-    org.awaitility.Awaitility.await().until(() -> vela.agent.count("refreshContents") == 1);
-    vela.time.pass(Duration.ofSeconds(1));
-    vela.router.passwordDidNotMatch(target);
-    org.awaitility.Awaitility.await().until(() -> vela.agent.count("refreshContents") == 2);
+  void anAdminTokenOfABranchIsGoodForThatBranchOnly() throws Exception {
+    var token = mint(Optional.of("pr-1"), Optional.empty(), TokenRight.ADMIN);
+    var one = Optional.of(new BranchName("pr-1"));
+    assertThat(vela.router.authorize(token.bearer(), one)).isEqualTo(token.id());
+    assertThat(unauthorized(token.bearer(), Optional.of(new BranchName("pr-2"))))
+        .isInstanceOf(RouteFailure.NotGranted.class);
+    assertThat(unauthorized(token.bearer(), Optional.empty()))
+        .isInstanceOf(RouteFailure.NotGranted.class);
+    assertThat(refusal("app~" + token.id(), "app")).isInstanceOf(RouteFailure.NotGranted.class);
+  }
+
+  @Test
+  void aTokenCreatesOnlyWithTheRightToDoSo() throws Exception {
+    var connects = mint(Optional.empty(), Optional.empty(), TokenRight.CONNECT);
+    assertThat(vela.target("app~" + connects.id(), "app@pr-1").createFrom()).isEmpty();
+    assertThat(refusal("app~" + connects.id(), "app@pr-9"))
+        .isEqualTo(new RouteFailure.NotGranted("the token does not grant the right to create"));
+    var creates = mint(Optional.empty(), Optional.empty(), TokenRight.CONNECT, TokenRight.CREATE);
+    assertThat(vela.target("app~" + creates.id(), "app@pr-9").createFrom()).isPresent();
+  }
+
+  @Test
+  void aTokenOfABaselineReachesItsBranches() throws Exception {
+    var token = mint(Optional.empty(), Optional.of("main"), TokenRight.CONNECT, TokenRight.ADMIN);
+    assertThat(vela.target("app~" + token.id(), "app@pr-2").branch().value()).isEqualTo("pr-2");
+    assertThat(vela.router.authorize(token.bearer(), Optional.of(new BranchName("pr-2"))))
+        .isEqualTo(token.id());
+    assertThat(unauthorized(token.bearer(), Optional.empty()))
+        .isInstanceOf(RouteFailure.NotGranted.class);
+    assertThatThrownBy(() -> mint(Optional.empty(), Optional.of("no"), TokenRight.CONNECT))
+        .hasMessageContaining("does not exist");
+  }
+
+  @Test
+  void aRevokedTokenLetsNobodyInAndItsSessionsGo() throws Exception {
+    var token = mint("pr-1");
+    var other = mint("pr-1");
+    vela.target("app", "app@" + token.bearer().reveal());
+    var target = vela.target("app~" + token.id(), "app");
+    var lease = get(vela.router.lease(target, vela.label("psql")));
+    var kept = get(vela.router.lease(vela.target("app~" + other.id(), "app"), vela.label("x")));
+
+    vela.router.revokeToken(token.id());
+    vela.router.revokeToken(token.id());
+
+    assertThat(get(lease.revoked())).isEqualTo(new RouteFailure.TokenRevoked(token.id().value()));
+    assertThat(kept.revoked().toCompletableFuture()).isNotDone();
+    assertThat(refusal("app", "app@" + token.bearer().reveal()))
+        .isEqualTo(new RouteFailure.BadToken());
+    assertThat(refusal("app~" + token.id(), "app")).isEqualTo(new RouteFailure.BadToken());
+    // One that was located before and is on its way.
+    var late = vela.router.lease(target, vela.label("psql"));
+    assertThatThrownBy(() -> get(late)).isInstanceOf(RouteException.class);
+    lease.close();
+    kept.close();
+    assertThat(vela.router.branch(new BranchName("pr-1")).sessions()).isZero();
+    assertThat(vela.catalog.events("token.revoked")).containsExactly(token.id() + ": ");
+    assertThat(vela.router.tokens())
+        .filteredOn(Router.TokenView::revoked)
+        .extracting(Router.TokenView::id)
+        .containsExactly(token.id());
+  }
+
+  @Test
+  void whatIsNotThereIsNotRevoked() {
+    assertThatThrownBy(() -> vela.router.revokeToken(new TokenId("zzzzzz")))
+        .hasMessageContaining("does not exist");
+  }
+
+  @Test
+  void aTokenForABranchThatIsNotThereIsNotMade() {
+    assertThatThrownBy(() -> mint("none")).hasMessageContaining("does not exist");
   }
 }

@@ -28,7 +28,7 @@ final class ActivityReader {
                -- contrib's and pg_cron's own standing processes
                'autoprewarm leader', 'pg_cron launcher')
          AND pid <> pg_backend_pid()
-         AND NOT (backend_type = 'client backend' AND application_name = '%s'
+         AND NOT (backend_type IN ('client backend', 'walsender') AND application_name = '%s'
                   AND usename = current_user)
        ORDER BY pid\
       """

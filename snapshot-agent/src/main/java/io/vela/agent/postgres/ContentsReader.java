@@ -9,7 +9,10 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** Reads what a running instance holds: roles with their verifiers, and databases. */
@@ -19,7 +22,7 @@ final class ContentsReader {
       SELECT rolname, rolpassword, rolcanlogin, rolsuper, rolconnlimit,
              rolvaliduntil = 'infinity' AS forever,
              CASE WHEN isfinite(rolvaliduntil) THEN extract(epoch FROM rolvaliduntil) END AS until
-        FROM pg_catalog.pg_authid ORDER BY oid\
+        FROM pg_catalog.pg_authid\
       """;
 
   private static final String DATABASES =
@@ -38,19 +41,37 @@ final class ContentsReader {
   private static List<Role> roles(Connection session) throws SQLException {
     var roles = new ArrayList<Role>();
     try (var statement = session.createStatement();
-        var rows = statement.executeQuery(ROLES)) {
+        var rows = statement.executeQuery(ROLES + " ORDER BY oid")) {
       while (rows.next()) {
-        roles.add(
-            new Role(
-                rows.getString("rolname"),
-                Optional.ofNullable(rows.getString("rolpassword")).map(Secret::new),
-                rows.getBoolean("rolcanlogin"),
-                rows.getBoolean("rolsuper"),
-                rows.getInt("rolconnlimit"),
-                validUntil(rows)));
+        roles.add(role(rows));
       }
     }
     return roles;
+  }
+
+  /** The roles of these names, as far as there are any. */
+  static Map<String, Role> roles(Connection session, Collection<String> names) throws SQLException {
+    var roles = new HashMap<String, Role>();
+    try (var statement = session.prepareStatement(ROLES + " WHERE rolname = ANY (?)")) {
+      statement.setArray(1, session.createArrayOf("text", names.toArray()));
+      try (var rows = statement.executeQuery()) {
+        while (rows.next()) {
+          var role = role(rows);
+          roles.put(role.name(), role);
+        }
+      }
+    }
+    return roles;
+  }
+
+  private static Role role(ResultSet row) throws SQLException {
+    return new Role(
+        row.getString("rolname"),
+        Optional.ofNullable(row.getString("rolpassword")).map(Secret::new),
+        row.getBoolean("rolcanlogin"),
+        row.getBoolean("rolsuper"),
+        row.getInt("rolconnlimit"),
+        validUntil(row));
   }
 
   private static Optional<Instant> validUntil(ResultSet rows) throws SQLException {

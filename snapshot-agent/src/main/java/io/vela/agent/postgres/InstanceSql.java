@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
@@ -27,6 +28,7 @@ public final class InstanceSql {
       "-c session_preload_libraries= -c local_preload_libraries= ";
 
   private static final String INVALID_CATALOG_NAME = "3D000";
+  private static final String TOO_MANY_CONNECTIONS = "53300";
   private static final int TIMEOUT_SECONDS = 30;
 
   private final Endpoint.UnixSocket endpoint;
@@ -57,16 +59,43 @@ public final class InstanceSql {
    * @param databases those to try, in order: any may have been dropped in the meantime
    */
   public <T> T ask(List<String> databases, Work<T> work) throws CloneException {
-    var options =
-        "-c search_path=pg_catalog -c session_replication_role=replica"
-            + " -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0"
-            + (major >= 17 ? " -c event_triggers=off" : "");
     for (int i = 0; ; i++) {
-      try (var session = open(databases.get(i), options, TIMEOUT_SECONDS)) {
+      try (var session = open(databases.get(i), unwatched(), TIMEOUT_SECONDS, false)) {
         return work.on(session);
       } catch (SQLException e) {
         if (!INVALID_CATALOG_NAME.equals(e.getSQLState()) || i == databases.size() - 1) {
           throw failed(databases.get(i), e);
+        }
+      }
+    }
+  }
+
+  private String unwatched() {
+    return "-c search_path=pg_catalog -c session_replication_role=replica"
+        + " -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0"
+        + (major >= 17 ? " -c event_triggers=off" : "");
+  }
+
+  /**
+   * Opens a session like those of {@link #ask} to be kept for a while. It takes a WAL sender's
+   * place where one is free, and not one of the branch's {@code max_connections} (Postgres
+   * documentation, section 19.6.1): as many clients get in as without it.
+   *
+   * @param timeout for each answer, in whole seconds
+   */
+  Connection open(List<String> databases, Duration timeout) throws SQLException {
+    boolean walSender = true;
+    int i = 0;
+    while (true) {
+      try {
+        return open(databases.get(i), unwatched(), (int) timeout.toSeconds(), walSender);
+      } catch (SQLException e) {
+        if (walSender && TOO_MANY_CONNECTIONS.equals(e.getSQLState())) {
+          walSender = false;
+        } else if (INVALID_CATALOG_NAME.equals(e.getSQLState()) && i < databases.size() - 1) {
+          i++;
+        } else {
+          throw e;
         }
       }
     }
@@ -104,7 +133,7 @@ public final class InstanceSql {
    * @throws InterruptedException when the calling thread was interrupted; the script was cancelled
    */
   public void run(String database, String sql) throws CloneException, InterruptedException {
-    try (var session = open(database, "", 0);
+    try (var session = open(database, "", 0, false);
         var statement = session.createStatement()) {
       CancellableStatement.run(statement, sql);
     } catch (SQLException e) {
@@ -112,7 +141,8 @@ public final class InstanceSql {
     }
   }
 
-  private Connection open(String database, String options, int timeoutSeconds) throws SQLException {
+  private Connection open(String database, String options, int timeoutSeconds, boolean walSender)
+      throws SQLException {
     var properties = new Properties();
     properties.setProperty("user", superuser);
     properties.setProperty("ApplicationName", APPLICATION);
@@ -122,13 +152,17 @@ public final class InstanceSql {
     properties.setProperty("sslMode", "disable");
     properties.setProperty("gssEncMode", "disable");
     properties.setProperty("preferQueryMode", "simple");
+    if (walSender) {
+      properties.setProperty("replication", "database");
+      properties.setProperty("assumeMinServerVersion", "14");
+    }
     properties.setProperty("connectTimeout", String.valueOf(TIMEOUT_SECONDS));
     properties.setProperty("socketTimeout", String.valueOf(timeoutSeconds));
     var url = "jdbc:postgresql://localhost/" + URLEncoder.encode(database, StandardCharsets.UTF_8);
     return DriverManager.getConnection(url, properties);
   }
 
-  private static CloneException failed(String database, SQLException e) {
+  static CloneException failed(String database, SQLException e) {
     return new CloneException(
         new QueryFailed(
             "database %s: %s".formatted(database, String.valueOf(e.getMessage()).strip())),

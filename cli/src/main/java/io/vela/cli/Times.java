@@ -1,4 +1,4 @@
-package io.vela.cli.branch;
+package io.vela.cli;
 
 import java.time.Instant;
 import java.time.ZoneId;
@@ -6,14 +6,14 @@ import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 
 /** Times for people. */
-final class Times {
+public final class Times {
   private static final DateTimeFormatter FORM =
       DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss", Locale.ROOT);
 
   private Times() {}
 
   /** An ISO instant in the person's own time zone. */
-  static String local(String instant) {
+  public static String local(String instant) {
     return FORM.format(Instant.parse(instant).atZone(ZoneId.systemDefault()));
   }
 }

@@ -1,0 +1,176 @@
+package io.vela.cli.token;
+
+import io.vela.cli.CliException;
+import io.vela.cli.Terminal;
+import io.vela.cli.Times;
+import io.vela.cli.client.Names;
+import io.vela.cli.client.ServerOptions;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.router.route.TokenId;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.TypeConversionException;
+
+/** {@code vela token}. */
+@Command(
+    name = "token",
+    mixinStandardHelpOptions = true,
+    description = "Make tokens, list them and take them back.",
+    synopsisSubcommandLabel = "COMMAND")
+public final class TokenCommand {
+  private final Terminal terminal;
+
+  public TokenCommand(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Command(
+      name = "create",
+      mixinStandardHelpOptions = true,
+      description = "Make a token and print it: its secret is shown only now.")
+  int create(
+      @Mixin ServerOptions server,
+      @Option(
+              names = "--branch",
+              paramLabel = "BRANCH",
+              converter = Names.Branch.class,
+              description = "For this branch; without it and --baseline, for the whole system.")
+          @Nullable BranchName branch,
+      @Option(
+              names = "--baseline",
+              paramLabel = "BASELINE",
+              converter = Names.Baseline.class,
+              description = "For all branches of this baseline.")
+          @Nullable BaselineName baseline,
+      @Option(
+              names = "--role",
+              paramLabel = "ROLE",
+              description = "A role that it may be used with; may be given often. Else any.")
+          @Nullable List<String> roles,
+      @Option(
+              names = "--right",
+              paramLabel = "RIGHT",
+              description =
+                  "connect, create or admin; may be given often. Else connect, and all of them for"
+                      + " the whole system.")
+          @Nullable List<String> rights,
+      @Option(
+              names = "--expires-in",
+              paramLabel = "TIME",
+              description = "As 12h or 30d; else never.")
+          @Nullable String expiresIn)
+      throws CliException {
+    var body = new JsonObject();
+    if (branch != null) {
+      body.put("branch", branch.value());
+    }
+    if (baseline != null) {
+      body.put("baseline", baseline.value());
+    }
+    if (roles != null) {
+      body.put("roles", new JsonArray(roles));
+    }
+    if (rights != null) {
+      body.put("rights", new JsonArray(rights));
+    }
+    if (expiresIn != null) {
+      body.put("expiresIn", expiresIn);
+    }
+    var token = server.connect(terminal).post("/v1/tokens", body);
+    if (server.json()) {
+      terminal.json(token);
+      return 0;
+    }
+    terminal
+        .out()
+        .printf(
+            "id       %s%nsecret   %s%nbearer   %s%n",
+            token.getString("id"), token.getString("secret"), token.getString("bearer"));
+    if (token.containsKey("url")) {
+      terminal.out().printf("url      %s%n", token.getString("url"));
+    }
+    if (token.containsKey("expiresAt")) {
+      terminal.out().printf("expires  %s%n", Times.local(token.getString("expiresAt")));
+    }
+    return 0;
+  }
+
+  @Command(
+      name = "list",
+      mixinStandardHelpOptions = true,
+      description = "List all tokens, the newest first.")
+  int list(@Mixin ServerOptions server) throws CliException {
+    var answer = server.connect(terminal).get("/v1/tokens");
+    if (server.json()) {
+      terminal.json(answer);
+      return 0;
+    }
+    var rows = new ArrayList<List<String>>();
+    rows.add(List.of("ID", "FOR", "RIGHTS", "ROLES", "CREATED", "EXPIRES", "STATE"));
+    for (var item : answer.getJsonArray("tokens")) {
+      var token = (JsonObject) item;
+      var roles = words(token.getJsonArray("roles"));
+      var expires = token.getString("expiresAt");
+      rows.add(
+          List.of(
+              token.getString("id"),
+              target(token),
+              words(token.getJsonArray("rights")),
+              roles.isEmpty() ? "any" : roles,
+              Times.local(token.getString("createdAt")),
+              expires == null ? "never" : Times.local(expires),
+              token.getBoolean("revoked") ? "revoked" : "good"));
+    }
+    terminal.table(rows);
+    return 0;
+  }
+
+  private static String target(JsonObject token) {
+    if (token.containsKey("branch")) {
+      return "branch " + token.getString("branch");
+    }
+    return token.containsKey("baseline") ? "baseline " + token.getString("baseline") : "the system";
+  }
+
+  private static String words(JsonArray texts) {
+    return texts.stream().map(String::valueOf).collect(Collectors.joining(","));
+  }
+
+  @Command(
+      name = "revoke",
+      mixinStandardHelpOptions = true,
+      description = "Take a token back: its sessions end at once.")
+  int revoke(
+      @Mixin ServerOptions server,
+      @Parameters(paramLabel = "ID", converter = IdConverter.class) TokenId id)
+      throws CliException {
+    server.connect(terminal).delete("/v1/tokens/" + id);
+    if (server.json()) {
+      terminal.json(new JsonObject().put("id", id.value()));
+    } else {
+      terminal.out().println("revoked " + id);
+    }
+    return 0;
+  }
+
+  /** Reads a token's id; a wrong one is wrong usage. */
+  static final class IdConverter implements ITypeConverter<TokenId> {
+    @Override
+    public TokenId convert(String text) {
+      if (!TokenId.isValid(text)) {
+        throw new TypeConversionException("not a token's id: 4 to 16 of a-z and 0-9");
+      }
+      return new TokenId(text);
+    }
+  }
+}

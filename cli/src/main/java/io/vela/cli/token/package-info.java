@@ -1,0 +1,5 @@
+/** vela token. */
+@NullMarked
+package io.vela.cli.token;
+
+import org.jspecify.annotations.NullMarked;
