@@ -251,6 +251,11 @@ public final class FakeRouter implements Router {
   }
 
   @Override
+  public CompletionStage<Integer> postgresMajor(Target target) {
+    throw new UnsupportedOperationException("a session's");
+  }
+
+  @Override
   public void passwordDidNotMatch(Target target) {
     throw new UnsupportedOperationException("a session's");
   }

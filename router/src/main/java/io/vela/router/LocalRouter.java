@@ -159,6 +159,11 @@ public final class LocalRouter implements Router {
   }
 
   @Override
+  public CompletionStage<Integer> postgresMajor(Target target) {
+    return answers.later(() -> desk.contents(target).major());
+  }
+
+  @Override
   public void passwordDidNotMatch(Target target) {
     branches
         .find(target.branch())

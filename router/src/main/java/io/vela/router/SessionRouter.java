@@ -26,6 +26,14 @@ public interface SessionRouter {
   CompletionStage<Optional<Role>> role(Target target);
 
   /**
+   * The major version of the Postgres that serves, or would serve, the branch. Waking and creating
+   * nothing.
+   *
+   * @param target from {@link #locate}
+   */
+  CompletionStage<Integer> postgresMajor(Target target);
+
+  /**
    * Told after an exchange did not match: the router may hold what the role was before its password
    * changed, and reads it again when the branch is awake.
    */

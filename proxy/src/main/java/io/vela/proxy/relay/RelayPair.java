@@ -14,6 +14,7 @@ import io.vela.proxy.wire.FrontendTracker;
 import io.vela.proxy.wire.RequestLedger;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A client and its backend, joined. Both channels live on one event loop, and everything here
@@ -64,6 +65,10 @@ public final class RelayPair {
   private boolean clientClosed;
   private boolean backendClosed;
   private boolean closedTold;
+
+  /** Whether the conversation rested when it was last looked at; for other threads. */
+  private final AtomicBoolean resting = new AtomicBoolean(true);
+
   private long meteredToBackend;
   private long meteredToClient;
   private long meteredRequests;
@@ -178,6 +183,11 @@ public final class RelayPair {
     return ledger.idle() && fromClient.atBoundary() && fromBackend.atBoundary();
   }
 
+  /** Whether the conversation rested after the last read. On any thread. */
+  public boolean idleSeen() {
+    return resting.getOpaque();
+  }
+
   /** Bytes relayed so far. */
   public long bytes(Direction direction) {
     return switch (direction) {
@@ -187,6 +197,7 @@ public final class RelayPair {
   }
 
   void meter(Direction direction, long bytes) {
+    resting.setOpaque(idle());
     switch (direction) {
       case TO_BACKEND -> {
         long requests = ledger.requests();

@@ -98,7 +98,7 @@ class StartupPacketDecoderTest {
   })
   void aLengthThatCannotBeIsRefusedBeforeAnythingFollows(int a, int b, int c, int d) {
     send(new Bytes().raw(a, b, c, d));
-    expectRefusal("08P01", "invalid length of startup packet");
+    expectNoWord("invalid length of startup packet");
   }
 
   @Test
@@ -141,21 +141,29 @@ class StartupPacketDecoderTest {
   }
 
   @Test
-  void anEncryptionRequestWithMoreInItIsRefused() {
+  void anEncryptionRequestMayHaveMoreInIt() {
     send(new Bytes().untyped(SSL + "x"));
-    expectRefusal("08P01", "invalid encryption request: 1 bytes too many");
+    assertThat(channel.<Object>readInbound()).isInstanceOf(StartupPacket.SslRequest.class);
   }
 
   @Test
   void otherProtocolsAreToldWhatIsServed() {
+    send(new Bytes().untyped("\0\4\0\0new"));
+    expectRefusal("0A000", "unsupported frontend protocol 4.0: server supports 3.0 to 3.2");
+  }
+
+  @Test
+  void oldProtocolsAreToldSoInTheirOwnWay() {
     send(new Bytes().untyped("\0\2\0\0old"));
-    expectRefusal("0A000", "unsupported frontend protocol 2.0: server supports 3.0 to 3.2");
+    StartupPacket.TooOld old = channel.readInbound();
+    assertThat(old.error().message())
+        .isEqualTo("unsupported frontend protocol 2.0: server supports 3.0 to 3.2");
   }
 
   @Test
   void nothingIsDecodedOrKeptAfterARefusal() {
     send(new Bytes().raw(0, 0, 0, 0).untyped(V3 + "user\0app\0\0"));
-    expectRefusal("08P01", "invalid length of startup packet");
+    expectNoWord("invalid length of startup packet");
     ByteBuf more = Unpooled.copiedBuffer(new byte[100]);
     channel.writeInbound(more);
     assertThat(more.refCnt()).isZero();
@@ -178,6 +186,10 @@ class StartupPacketDecoderTest {
 
   private void send(Bytes bytes) {
     channel.writeInbound(Unpooled.copiedBuffer(bytes.toArray()));
+  }
+
+  private void expectNoWord(String reason) {
+    assertThat(channel.<Object>readInbound()).isEqualTo(new StartupPacket.Unreadable(reason));
   }
 
   private void expectRefusal(String state, String message) {
