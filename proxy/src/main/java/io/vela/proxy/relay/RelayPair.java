@@ -294,8 +294,11 @@ public final class RelayPair {
   private void backendClosed() {
     backendClosed = true;
     boolean goodbye = fromClient.terminated() || clientEnded;
+    // On a length that it does not take, a server closes without a word.
+    boolean unspeakable = fromClient.broken() || fromClient.tooLong();
     boolean untold =
         !goodbye
+            && !unspeakable
             && !terminating
             && !finishing
             && !fromBackend.fatalTold()

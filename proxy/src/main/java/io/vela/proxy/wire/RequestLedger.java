@@ -175,13 +175,19 @@ public final class RequestLedger {
     return !extendedOpen && (!lastWasSync || lastSyncWasPlain);
   }
 
+  /** A statement is complete, and with it a COPY: what came in copy-in mode was read in it. */
+  void completed() {
+    syncsInCopy = 0;
+  }
+
   void failed() {
-    if (copyIn && syncsInCopy > 0) {
+    if (syncsInCopy > 0) {
       // Those that the server had not read before it failed count.
       certain = false;
       requests += syncsInCopy;
       ignored += syncsInCopy;
       doubtful += syncsInCopy;
+      syncsInCopy = 0;
     }
     copyIn = false;
     if (inFlight() == 0) {
