@@ -86,8 +86,10 @@ final class AgentWork implements BranchWork {
 
   @Override
   public Endpoint start(BranchRow branch) throws CloneException {
-    var durability = config.policy(branch.baseline()).durability();
-    return agent.start(branch.cloneId(), new InstanceSettings(durability, START_TIMEOUT));
+    var policy = config.policy(branch.baseline());
+    return agent.start(
+        branch.cloneId(),
+        new InstanceSettings(policy.durability(), START_TIMEOUT, policy.replication()));
   }
 
   @Override

@@ -55,18 +55,25 @@ final class Locator {
     }
     var name = branchName(address, token);
     var known = branches.find(name).filter(Locator::isThere);
-    if (known.isPresent() && known.get().row().isPresent()) {
+    var row = known.flatMap(BranchStatus::row);
+    if (row.isPresent()) {
+      checkReplication(name, row.get().baseline(), address);
       return new Target(name, Optional.empty(), address);
     }
-    Optional<BaselineName> from =
-        known.isPresent() && known.get().state() instanceof Creating creating
-            ? Optional.of(creating.from())
-            : policy.baselineFor(name);
-    return new Target(
-        name,
-        Optional.of(
-            from.orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(name)))),
-        address);
+    var from =
+        (known.isPresent() && known.get().state() instanceof Creating creating
+                ? Optional.of(creating.from())
+                : policy.baselineFor(name))
+            .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(name)));
+    checkReplication(name, from, address);
+    return new Target(name, Optional.of(from), address);
+  }
+
+  private void checkReplication(BranchName name, BaselineName baseline, BranchAddress address)
+      throws RouteException {
+    if (address.isReplication() && !policy.mayReplicate(baseline)) {
+      throw new RouteException(new RouteFailure.ReplicationForbidden(name, baseline));
+    }
   }
 
   private static void checkRole(TokenRow token, BranchAddress address) throws RouteException {

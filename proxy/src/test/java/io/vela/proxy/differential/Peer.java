@@ -15,6 +15,7 @@ final class Peer implements AutoCloseable {
   private final SocketChannel socket;
   private final ByteBuffer read = ByteBuffer.allocate(1 << 16);
   private byte[] pending = new byte[0];
+  private byte[] cancelKey = new byte[0];
   private boolean ended;
 
   Peer(SocketAddress address) throws IOException {
@@ -67,6 +68,11 @@ final class Peer implements AutoCloseable {
     return true;
   }
 
+  /** Process id and secret as they came; empty before that. */
+  byte[] cancelKey() {
+    return cancelKey;
+  }
+
   /** The messages up to one of the type, or to the end. */
   String readUntil(char type, int times) {
     var all = new StringBuilder();
@@ -106,10 +112,13 @@ final class Peer implements AutoCloseable {
     }
   }
 
-  private static String show(byte[] message) {
+  private String show(byte[] message) {
     switch (message[0]) {
       // Process id and secret; the secret's length counts.
-      case 'K' -> Arrays.fill(message, 5, message.length, (byte) '#');
+      case 'K' -> {
+        cancelKey = Arrays.copyOfRange(message, 5, message.length);
+        Arrays.fill(message, 5, message.length, (byte) '#');
+      }
       // Whose notification it is.
       case 'A' -> Arrays.fill(message, 5, 9, (byte) '#');
       default -> {}
