@@ -6,6 +6,7 @@ import static io.vela.proxy.wire.StartupPacket.PROTOCOL_3_2;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
@@ -31,12 +32,16 @@ class CancelAsPostgresTest {
   }
 
   /** A session with its key. */
-  private record Session(Peer peer, byte[] key) implements AutoCloseable {
+  private record Session(Peer peer) implements AutoCloseable {
     static Session begin(int version) throws Exception {
       var peer = side.anotherThroughVela();
       peer.send(Side.startupWithToken(version, "user", "postgres", "database", "postgres"));
       peer.readUntil('Z', 1);
-      return new Session(peer, peer.cancelKey());
+      return new Session(peer);
+    }
+
+    byte[] key() {
+      return peer.cancelKey();
     }
 
     String query(String sql) {
@@ -45,7 +50,7 @@ class CancelAsPostgresTest {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws IOException {
       peer.send(new Frontend().terminate().bytes());
       peer.readToEnd();
       peer.close();

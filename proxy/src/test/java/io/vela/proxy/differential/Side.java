@@ -61,17 +61,16 @@ final class Side implements AutoCloseable {
   }
 
   void awaitNoSession() {
-    await()
-        .atMost(PATIENCE)
-        .pollInterval(Duration.ofMillis(1))
-        .until(
-            () ->
-                router.leases.stream().allMatch(lease -> lease.closes.get() == 1)
-                    && meters.find("vela.client.connections").gauges().stream()
-                            .mapToDouble(gauge -> gauge.value())
-                            .sum()
-                        == 0);
+    await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(this::isEmpty);
     router.leases.clear();
+  }
+
+  boolean isEmpty() {
+    return router.leases.stream().allMatch(lease -> lease.closes.get() == 1)
+        && meters.find("vela.client.connections").gauges().stream()
+                .mapToDouble(gauge -> gauge.value())
+                .sum()
+            == 0;
   }
 
   static byte[] startup(int version, String... parameters) {
