@@ -33,6 +33,7 @@ final class Side implements AutoCloseable {
     router = new ScriptedRouter(postgres.endpoint());
     router.refuses = _ -> Optional.empty();
     router.major = major;
+    router.roles.put("postgres", postgres.role("postgres"));
     server =
         ProxyServer.start(
             List.of(new ListenerConfig(new HostPort("127.0.0.1", 0), Optional.empty())),
