@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -105,8 +106,7 @@ final class InstanceDeathTest {
       killInstance(query(idle, "show data_directory"));
       for (var told : List.of(refusal(idle, "select 1"), waiting.get(30, TimeUnit.SECONDS))) {
         assertThat(told.getSQLState()).isEqualTo("57P02");
-        var error = told.getServerErrorMessage();
-        assertThat(error).isNotNull();
+        var error = Objects.requireNonNull(told.getServerErrorMessage());
         assertThat(error.getDetail()).contains("LOG");
       }
     }

@@ -30,7 +30,7 @@ final class ReplicationTest {
   static void start() throws Exception {
     scratch = new Scratch();
     programs = Machine.systemPostgres();
-    var major = programs.getParent().getFileName().toString();
+    var major = programs.getName(programs.getNameCount() - 2).toString();
     var config = scratch.folder().resolve("vela.yaml");
     Files.writeString(
         config,
