@@ -78,8 +78,8 @@ public sealed interface StartupPacket
   record SslRequest() implements StartupPacket {}
 
   /**
-   * What Postgres closes on without a word, taking it for a stray connection: a length that no
-   * packet has, or a cancel key of a wrong length (ProcessStartupPacket in backend_startup.c).
+   * A CancelRequest whose key has a length that no key has: closed without a word, as every other
+   * (ProcessCancelRequestPacket in backend_startup.c).
    *
    * @param reason for the log
    */

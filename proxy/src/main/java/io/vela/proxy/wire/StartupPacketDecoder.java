@@ -76,8 +76,8 @@ public final class StartupPacketDecoder extends ByteToMessageDecoder {
     // As Postgres does, judge the length without its own four bytes.
     long length = in.getInt(in.readerIndex()) - (long) Integer.BYTES;
     if (length < Integer.BYTES || length > MAX_LENGTH) {
-      end(in, new Unreadable("invalid length of startup packet"), out);
-      return;
+      // Postgres closes without a word; who has come to the wrong port should hear why.
+      throw ProtocolViolation.of("invalid length of startup packet");
     }
     if (in.readableBytes() < Integer.BYTES + length) {
       return;

@@ -98,7 +98,7 @@ class StartupPacketDecoderTest {
   })
   void aLengthThatCannotBeIsRefusedBeforeAnythingFollows(int a, int b, int c, int d) {
     send(new Bytes().raw(a, b, c, d));
-    expectNoWord("invalid length of startup packet");
+    expectRefusal("08P01", "invalid length of startup packet");
   }
 
   @Test
@@ -163,7 +163,7 @@ class StartupPacketDecoderTest {
   @Test
   void nothingIsDecodedOrKeptAfterARefusal() {
     send(new Bytes().raw(0, 0, 0, 0).untyped(V3 + "user\0app\0\0"));
-    expectNoWord("invalid length of startup packet");
+    expectRefusal("08P01", "invalid length of startup packet");
     ByteBuf more = Unpooled.copiedBuffer(new byte[100]);
     channel.writeInbound(more);
     assertThat(more.refCnt()).isZero();
