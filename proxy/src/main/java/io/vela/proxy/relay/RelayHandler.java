@@ -116,8 +116,9 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
-    flush();
+    // Before the peer can have it: who has an answer finds it counted.
     pair.meter(direction, bytes);
+    flush();
     if (tracker.broken() && !brokenReported) {
       brokenReported = true;
       pair.framingBroken(direction);

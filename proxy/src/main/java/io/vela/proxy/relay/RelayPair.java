@@ -185,7 +185,7 @@ public final class RelayPair {
 
   /** Whether the conversation rested after the last read. On any thread. */
   public boolean idleSeen() {
-    return resting.getOpaque();
+    return resting.getAcquire();
   }
 
   /** Bytes relayed so far. */
@@ -197,7 +197,7 @@ public final class RelayPair {
   }
 
   void meter(Direction direction, long bytes) {
-    resting.setOpaque(idle());
+    resting.setRelease(idle());
     switch (direction) {
       case TO_BACKEND -> {
         long requests = ledger.requests();
