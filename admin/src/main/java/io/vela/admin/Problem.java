@@ -28,9 +28,13 @@ record Problem(ProblemType type, String detail, String hint) {
           case RouteFailure.NoSuchBaseline _ -> ProblemType.NO_SUCH_BASELINE;
           case RouteFailure.NoSuchToken _ -> ProblemType.NO_SUCH_TOKEN;
           case RouteFailure.AlreadyExists _ -> ProblemType.ALREADY_EXISTS;
-          case RouteFailure.Malformed _, RouteFailure.Conflicting _ -> ProblemType.MALFORMED;
+          case RouteFailure.Malformed _, RouteFailure.Conflicting _, RouteFailure.InvalidValue _ ->
+              ProblemType.MALFORMED;
           case RouteFailure.BadToken _, RouteFailure.TokenRevoked _ -> ProblemType.BAD_TOKEN;
-          case RouteFailure.NotGranted _, RouteFailure.Forbidden _ -> ProblemType.FORBIDDEN;
+          case RouteFailure.NotGranted _,
+              RouteFailure.Forbidden _,
+              RouteFailure.ReplicationForbidden _ ->
+              ProblemType.FORBIDDEN;
           case RouteFailure.InUse _, RouteFailure.SuspendedByHand _ -> ProblemType.IN_USE;
           case RouteFailure.BranchDeleted _ -> ProblemType.BRANCH_DELETED;
           case RouteFailure.WakeTimedOut _ -> ProblemType.TIMED_OUT;

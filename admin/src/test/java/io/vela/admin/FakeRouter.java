@@ -288,6 +288,11 @@ public final class FakeRouter implements Router {
   }
 
   @Override
+  public CompletionStage<Integer> postgresMajor(Target target) {
+    throw new UnsupportedOperationException("a session's");
+  }
+
+  @Override
   public CompletableFuture<BranchLease> lease(Target target, SessionLabel session) {
     throw new UnsupportedOperationException("a session's");
   }

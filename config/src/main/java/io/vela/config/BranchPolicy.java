@@ -12,14 +12,19 @@ import java.util.regex.Pattern;
  *     any characters
  * @param suspendAfter how long without use until a branch sleeps
  * @param durability what a commit promises
+ * @param replication whether replication connections are let in: base backups, WAL and logical
+ *     streams
  */
 public record BranchPolicy(
-    List<String> createOnConnect, Duration suspendAfter, Durability durability) {
+    List<String> createOnConnect,
+    Duration suspendAfter,
+    Durability durability,
+    boolean replication) {
   private static final Pattern PATTERN_FORM = Pattern.compile("[a-z0-9._*-]{1,63}");
 
-  /** Any name, asleep after a minute, relaxed. */
+  /** Any name, asleep after a minute, relaxed, no replication. */
   public static final BranchPolicy DEFAULT =
-      new BranchPolicy(List.of("*"), Duration.ofSeconds(60), Durability.RELAXED);
+      new BranchPolicy(List.of("*"), Duration.ofSeconds(60), Durability.RELAXED, false);
 
   /**
    * @throws IllegalArgumentException for a pattern that no branch name can match, or a time that is

@@ -176,7 +176,8 @@ public final class ConfigLoader {
             section.scalars(
                 "create-on-connect", BranchPolicy::validPattern, standard.createOnConnect()),
             section.scalar("suspend-after", ConfigLoader::positive, standard.suspendAfter()),
-            section.scalar("durability", Durability::parse, standard.durability()));
+            section.scalar("durability", Durability::parse, standard.durability()),
+            section.scalar("replication", ConfigLoader::yesOrNo, standard.replication()));
     section.end();
     return policy;
   }
@@ -265,6 +266,14 @@ public final class ConfigLoader {
       throw new IllegalArgumentException("expected more than 0: " + Durations.RULE);
     }
     return duration;
+  }
+
+  private static boolean yesOrNo(String text) {
+    return switch (text) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw new IllegalArgumentException("expected true or false");
+    };
   }
 
   private static int integer(String text) {

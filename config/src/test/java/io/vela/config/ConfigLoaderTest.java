@@ -73,6 +73,7 @@ final class ConfigLoaderTest {
     assertThat(policy.createOnConnect()).containsExactly("*");
     assertThat(policy.suspendAfter()).isEqualTo(Duration.ofSeconds(60));
     assertThat(policy.durability()).isEqualTo(Durability.RELAXED);
+    assertThat(policy.replication()).isFalse();
     assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
     assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
@@ -125,7 +126,7 @@ final class ConfigLoaderTest {
             catalog: {url: "postgres://c/d"}
             baselines:
               staging:
-                branches: {create-on-connect: ["pr-*", dev], suspend-after: 5min, durability: none}
+                branches: {create-on-connect: ["pr-*", dev], suspend-after: 5min, durability: none, replication: true}
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -164,7 +165,7 @@ final class ConfigLoaderTest {
                 java.util.Map.of(
                     new BaselineName("staging"),
                     new BranchPolicy(
-                        List.of("pr-*", "dev"), Duration.ofMinutes(5), Durability.NONE)),
+                        List.of("pr-*", "dev"), Duration.ofMinutes(5), Durability.NONE, true)),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
@@ -218,6 +219,7 @@ final class ConfigLoaderTest {
           baselines: {a: {branchs: {}}}    | baselines.a.branchs       | unknown key; expected one of branches
           baselines: {a: {branches: {suspend-after: 5}}} | baselines.a.branches.suspend-after | "5" is not a duration: a number and ms, s, min, h or d, as 60s or 5min
           baselines: {a: {branches: {suspend-after: 0s}}} | baselines.a.branches.suspend-after | expected more than 0: a number and ms, s, min, h or d, as 60s or 5min
+          baselines: {a: {branches: {replication: maybe}}} | baselines.a.branches.replication | expected true or false
           baselines: {a: {branches: {durability: some}}} | baselines.a.branches.durability | "some" is not a durability; expected full, relaxed or none
           baselines: {a: {branches: {create-on-connect: [PR]}}} | baselines.a.branches.create-on-connect[0] | "PR" is not a pattern of branch names (a-z, 0-9, '.', '_', '-', '*')
           limits: {start-concurrency: 0}   | limits.start-concurrency  | expected at least 1

@@ -46,15 +46,21 @@ public final class RealPostgres implements AutoCloseable {
     this.postmaster = postmaster;
   }
 
-  /** Starts one of its own. */
+  /** Starts one of its own, the newest. */
   public static RealPostgres start() throws CloneException, IOException, InterruptedException {
+    return start(MAJOR);
+  }
+
+  /** Starts one of its own: the system's of that major version, else the embedded one. */
+  public static RealPostgres start(int major)
+      throws CloneException, IOException, InterruptedException {
     var user = ServiceUser.resolve(System.err::println);
     // Unpacked once for all tests of whoever runs them.
     var unpacked =
         Path.of(
             System.getProperty("java.io.tmpdir"),
             "vela-test-postgres-" + System.getProperty("user.name"));
-    var installation = new PostgresBinaries(List.of(), unpacked).installation(MAJOR);
+    var installation = new PostgresBinaries(List.of(), unpacked).installation(major);
     var directory = Files.createTempDirectory("vela-proxy");
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
     user.ownOne(directory);
@@ -73,6 +79,8 @@ public final class RealPostgres implements AutoCloseable {
                 "listen_addresses=127.0.0.1",
                 "-c",
                 "fsync=off",
+                "-c",
+                "wal_level=logical",
                 "-c",
                 "unix_socket_directories=" + directory));
     var postmaster = Command.of(argv).start(directory.resolve("log"));

@@ -175,6 +175,17 @@ class RefusedAsByPostgresTest {
             client -> sasl(client, "SCRAM-SHA-256", "nonsense")));
   }
 
+  @ParameterizedTest
+  @CsvSource({"196608, R", "196610, R", "206607, v"})
+  void whatIsNegotiatedComesBeforeThePasswordIsAsked(int version, String first) throws Exception {
+    for (var address : List.of(postgres.address(), vela())) {
+      try (var client = new RawClient(address)) {
+        client.startup(version, "user", "app", "database", "postgres");
+        assertThat(client.readMessage()).startsWith(first);
+      }
+    }
+  }
+
   private static void sasl(RawClient client, String mechanism, String message) throws Exception {
     client.startup("user", "app", "database", "postgres");
     assertThat(client.readMessage()).startsWith("R");

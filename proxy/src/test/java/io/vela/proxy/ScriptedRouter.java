@@ -28,6 +28,7 @@ public final class ScriptedRouter implements SessionRouter {
   public final CopyOnWriteArrayList<SessionLabel> labels = new CopyOnWriteArrayList<>();
   public final CopyOnWriteArrayList<Lease> leases = new CopyOnWriteArrayList<>();
 
+  public volatile int major = 18;
   public volatile Function<BranchAddress, Optional<RouteFailure>> refuses =
       address ->
           address.branch().isPresent()
@@ -64,6 +65,11 @@ public final class ScriptedRouter implements SessionRouter {
   public CompletionStage<Optional<Role>> role(Target target) {
     return CompletableFuture.completedStage(
         Optional.ofNullable(roles.get(target.address().role())));
+  }
+
+  @Override
+  public CompletionStage<Integer> postgresMajor(Target target) {
+    return CompletableFuture.completedStage(major);
   }
 
   @Override

@@ -88,8 +88,11 @@ final class AgentWork implements BranchWork {
 
   @Override
   public Endpoint start(BranchRow branch) throws CloneException {
-    var durability = config.get().policy(branch.baseline()).durability();
-    var endpoint = agent.start(branch.cloneId(), new InstanceSettings(durability, START_TIMEOUT));
+    var policy = config.get().policy(branch.baseline());
+    var endpoint =
+        agent.start(
+            branch.cloneId(),
+            new InstanceSettings(policy.durability(), START_TIMEOUT, policy.replication()));
     // Nobody can have reached it yet.
     contents.unsettled(branch.cloneId());
     return endpoint;

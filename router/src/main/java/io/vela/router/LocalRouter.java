@@ -178,6 +178,11 @@ public final class LocalRouter implements Router {
   }
 
   @Override
+  public CompletionStage<Integer> postgresMajor(Target target) {
+    return answers.later(() -> desk.contents(target).major());
+  }
+
+  @Override
   public CompletableFuture<BranchLease> lease(Target target, SessionLabel session) {
     var lease = branches.lease(target.branch(), target.createFrom(), session);
     var token = target.address().token();

@@ -51,19 +51,27 @@ final class Locator {
             : Optional.<TokenRow>empty();
     var name = branchName(address, token);
     var known = branches.find(name).filter(Locator::isThere);
-    if (known.isPresent() && known.get().row().isPresent()) {
-      check(token, address, known.get().row().get().baseline(), TokenRight.CONNECT);
+    var row = known.flatMap(BranchStatus::row);
+    if (row.isPresent()) {
+      check(token, address, row.get().baseline(), TokenRight.CONNECT);
+      checkReplication(name, row.get().baseline(), address);
       return new Target(name, Optional.empty(), address);
     }
-    Optional<BaselineName> from =
-        known.isPresent() && known.get().state() instanceof Creating creating
-            ? Optional.of(creating.from())
-            : policy.baselineFor(name);
-    if (from.isEmpty()) {
-      throw new RouteException(new RouteFailure.NoSuchBranch(name));
+    var from =
+        (known.isPresent() && known.get().state() instanceof Creating creating
+                ? Optional.of(creating.from())
+                : policy.baselineFor(name))
+            .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(name)));
+    check(token, address, from, TokenRight.CREATE);
+    checkReplication(name, from, address);
+    return new Target(name, Optional.of(from), address);
+  }
+
+  private void checkReplication(BranchName name, BaselineName baseline, BranchAddress address)
+      throws RouteException {
+    if (address.isReplication() && !policy.mayReplicate(baseline)) {
+      throw new RouteException(new RouteFailure.ReplicationForbidden(name, baseline));
     }
-    check(token, address, from.get(), TokenRight.CREATE);
-    return new Target(name, from, address);
   }
 
   private static void check(

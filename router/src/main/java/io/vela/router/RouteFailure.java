@@ -1,6 +1,7 @@
 package io.vela.router;
 
 import io.vela.agent.CloneFailure;
+import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import java.time.Duration;
 import java.util.List;
@@ -67,6 +68,28 @@ public sealed interface RouteFailure {
 
   /** A name or an option is not of the right form. */
   record Malformed(String message) implements RouteFailure {}
+
+  /** A startup parameter has a value that it cannot have; in Postgres's words. */
+  record InvalidValue(String parameter, String value, String hint) implements RouteFailure {
+    @Override
+    public String message() {
+      return "invalid value for parameter \"%s\": \"%s\"".formatted(parameter, value);
+    }
+  }
+
+  /** A replication connection, where the policy lets none in. */
+  record ReplicationForbidden(BranchName name, BaselineName baseline) implements RouteFailure {
+    @Override
+    public String message() {
+      return "replication connections to branch \"" + name + "\" are not allowed";
+    }
+
+    @Override
+    public String hint() {
+      return "Set baselines.%s.branches.replication to true, and let the branch start anew."
+          .formatted(baseline);
+    }
+  }
 
   /** A client named two branches. */
   record Conflicting(String first, String second) implements RouteFailure {

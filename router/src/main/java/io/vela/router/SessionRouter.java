@@ -29,6 +29,14 @@ public interface SessionRouter {
   CompletionStage<Optional<Role>> role(Target target);
 
   /**
+   * The major version of the Postgres that serves, or would serve, the branch. Waking and creating
+   * nothing.
+   *
+   * @param target from {@link #locate}
+   */
+  CompletionStage<Integer> postgresMajor(Target target);
+
+  /**
    * Creates the branch if need be, wakes it and holds it awake. Cancelling the future gives up
    * waiting. Bounded by {@code limits.wake-timeout}.
    *

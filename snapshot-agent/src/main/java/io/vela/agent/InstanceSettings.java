@@ -8,5 +8,6 @@ import java.time.Duration;
  *
  * @param durability what a commit promises
  * @param startTimeout how long a start may take, recovery included
+ * @param replication whether base backups, WAL and logical streams can be taken from it
  */
-public record InstanceSettings(Durability durability, Duration startTimeout) {}
+public record InstanceSettings(Durability durability, Duration startTimeout, boolean replication) {}

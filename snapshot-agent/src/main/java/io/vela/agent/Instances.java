@@ -79,18 +79,14 @@ final class Instances {
     try {
       var files = files(id, volume);
       var installation = binaries.installation(record.contents().major());
+      var guarded =
+          Guard.settings(
+              installation.major(), files, record.preload(), sharedBuffers, settings.durability());
+      if (settings.replication()) {
+        Guard.allowReplication(guarded);
+      }
       var instance =
-          PostgresInstance.start(
-              installation,
-              user,
-              files,
-              Guard.settings(
-                  installation.major(),
-                  files,
-                  record.preload(),
-                  sharedBuffers,
-                  settings.durability()),
-              settings.startTimeout());
+          PostgresInstance.start(installation, user, files, guarded, settings.startTimeout());
       instances.put(id, instance);
       return instance;
     } catch (InterruptedException e) {

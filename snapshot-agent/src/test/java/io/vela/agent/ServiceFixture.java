@@ -21,7 +21,7 @@ import java.util.Optional;
 /** The service over a pool in a sandbox, which copies unless told otherwise. */
 final class ServiceFixture {
   static final InstanceSettings SETTINGS =
-      new InstanceSettings(Durability.RELAXED, Sandbox.TIMEOUT);
+      new InstanceSettings(Durability.RELAXED, Sandbox.TIMEOUT, false);
 
   final Sandbox sandbox;
   final Pool pool;

@@ -117,8 +117,10 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelReadComplete(ChannelHandlerContext ctx) {
+    // Before the peer can have it: who has an answer finds it counted.
+    pair.meter(direction, bytes);
     flush();
-    pair.readComplete(direction, bytes);
+    pair.readComplete();
     if (tracker.broken() && !brokenReported) {
       brokenReported = true;
       pair.framingBroken(direction);

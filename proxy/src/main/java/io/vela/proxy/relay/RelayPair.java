@@ -14,6 +14,7 @@ import io.vela.proxy.wire.FrontendTracker;
 import io.vela.proxy.wire.RequestLedger;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A client and its backend, joined. Both channels live on one event loop, and everything here
@@ -65,6 +66,10 @@ public final class RelayPair {
   private boolean clientClosed;
   private boolean backendClosed;
   private boolean closedTold;
+
+  /** Whether the conversation rested when it was last looked at; for other threads. */
+  private final AtomicBoolean resting = new AtomicBoolean(true);
+
   private long meteredToBackend;
   private long meteredToClient;
   private long meteredRequests;
@@ -203,6 +208,11 @@ public final class RelayPair {
     return ledger.idle() && fromClient.atBoundary() && fromBackend.atBoundary();
   }
 
+  /** Whether the conversation rested after the last read. On any thread. */
+  public boolean idleSeen() {
+    return resting.getAcquire();
+  }
+
   /** Bytes relayed so far. */
   public long bytes(Direction direction) {
     return switch (direction) {
@@ -212,14 +222,14 @@ public final class RelayPair {
   }
 
   /** A run of reads from one side has been passed on. */
-  void readComplete(Direction direction, long bytes) {
-    meter(direction, bytes);
+  void readComplete() {
     if (whenIdle.isPresent() && !terminating && !finishing) {
       restedMaybe();
     }
   }
 
   void meter(Direction direction, long bytes) {
+    resting.setRelease(idle());
     switch (direction) {
       case TO_BACKEND -> {
         long requests = ledger.requests();
@@ -316,8 +326,11 @@ public final class RelayPair {
   private void backendClosed() {
     backendClosed = true;
     boolean goodbye = fromClient.terminated() || clientEnded;
+    // On a length that it does not take, a server closes without a word.
+    boolean unspeakable = fromClient.broken() || fromClient.tooLong();
     boolean untold =
         !goodbye
+            && !unspeakable
             && !terminating
             && !finishing
             && !fromBackend.fatalTold()

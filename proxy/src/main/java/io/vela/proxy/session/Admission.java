@@ -21,6 +21,7 @@ import io.vela.proxy.tls.DirectTls;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.FrontendType;
 import io.vela.proxy.wire.Malformed;
+import io.vela.proxy.wire.Negotiation;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.StartupPacket;
 import io.vela.proxy.wire.TypedMessage;
@@ -37,6 +38,9 @@ import org.jspecify.annotations.Nullable;
  * are dropped when the session has moved on meanwhile.
  */
 final class Admission {
+  /** Whose protocol a client is told whose token leads nowhere: that of most branches. */
+  private static final int USUAL_MAJOR = 18;
+
   private final Session session;
   private final SessionServices services;
   private final Entrance.Settings settings;
@@ -138,9 +142,13 @@ final class Admission {
         }
         case StartupPacket.CancelRequest cancel -> {
           session.end(awaiting, Ending.CANCEL_REQUEST);
-          services.cancelForwarder().forward(cancel.key(), client.channel());
+          services
+              .cancelForwarder()
+              .forward(cancel.key(), client.channel(), session.address().ip());
         }
         case StartupPacket.StartupMessage startup -> locate(awaiting, startup);
+        case StartupPacket.Unreadable _ -> leave(awaiting, Ending.MALFORMED);
+        case StartupPacket.TooOld old -> session.refuseTooOld(old.error());
         case Malformed malformed -> malformed(malformed.error());
       }
     } catch (ProtocolViolation e) {
@@ -262,8 +270,10 @@ final class Admission {
       guesses.found(request, found != null);
     }
     if (found != null) {
+      session.negotiated(found.negotiation());
       authenticate(locating.authenticate(found.target(), role, method));
     } else if (badToken && !request.isBearer()) {
+      session.negotiated(Negotiation.by(USUAL_MAJOR, request.startup()));
       authenticate(locating.authenticateInVain(method));
     } else {
       if (badToken) {

@@ -162,7 +162,8 @@ final class Attachment implements BackendEvents {
     }
     var connecting = current.get();
     try {
-      switch (BackendStartup.next(backend, message, services.cancelKeys(), client)) {
+      switch (BackendStartup.next(
+          backend, message, services.cancelKeys(), session.negotiation(), client)) {
         case BackendStartup.Next.GO_ON -> {}
         case BackendStartup.Next.RETRY -> {
           if (connecting.attempt() < MAX_ATTEMPTS) {

@@ -32,6 +32,7 @@ final class BackendLink {
   private final BackendHandler handler;
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
   private boolean spoke;
+  private boolean negotiated;
   private boolean released;
 
   /** Connects; tells the session what comes of it. */
@@ -95,6 +96,15 @@ final class BackendLink {
 
   void noteSpoke() {
     spoke = true;
+  }
+
+  /** Whether the instance has said what the client had been told of the protocol. */
+  boolean negotiated() {
+    return negotiated;
+  }
+
+  void noteNegotiated() {
+    negotiated = true;
   }
 
   /** Makes the key that the client gets instead of the backend's. */

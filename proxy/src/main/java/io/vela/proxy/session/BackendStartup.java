@@ -4,14 +4,17 @@ import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.wire.BackendType;
 import io.vela.proxy.wire.CancelKey;
 import io.vela.proxy.wire.ErrorFields;
+import io.vela.proxy.wire.Negotiation;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.SqlState;
 import io.vela.proxy.wire.TypedMessage;
+import java.util.Optional;
 
 /**
  * What a backend says from its startup message to its first ReadyForQuery (Postgres documentation,
  * section 54.2.1). All of it goes to the client as it is, but for the cancel key, which is
- * replaced.
+ * replaced, and NegotiateProtocolVersion where the client has been told already: Postgres sends it
+ * before it authenticates, and Vela authenticates before it has a Postgres.
  */
 final class BackendStartup {
   private static final int AUTHENTICATION_OK = 0;
@@ -35,10 +38,15 @@ final class BackendStartup {
   /**
    * Handles a message, which stays the caller's.
    *
+   * @param told what the client has been told of the protocol
    * @throws ProtocolViolation when it is not what Postgres sends
    */
   static Next next(
-      BackendLink backend, TypedMessage message, CancelRegistry keys, ClientLink client)
+      BackendLink backend,
+      TypedMessage message,
+      CancelRegistry keys,
+      Optional<Negotiation> told,
+      ClientLink client)
       throws ProtocolViolation {
     var first = !backend.spoke();
     return switch (message.type()) {
@@ -47,7 +55,20 @@ final class BackendStartup {
             || message.content().getInt(message.content().readerIndex()) != AUTHENTICATION_OK) {
           yield Next.NOT_TRUSTED;
         }
+        if (told.isPresent() && !backend.negotiated()) {
+          throw ProtocolViolation.of("Postgres agrees to more than its branch's version can");
+        }
         pass(backend, message, client);
+        yield Next.GO_ON;
+      }
+      case BackendType.NEGOTIATE_PROTOCOL_VERSION -> {
+        if (told.isEmpty()) {
+          pass(backend, message, client);
+        } else if (told.get().equals(Negotiation.parse(message.content().duplicate()))) {
+          backend.noteNegotiated();
+        } else {
+          throw ProtocolViolation.of("Postgres answers to the protocol unlike its version");
+        }
         yield Next.GO_ON;
       }
       case BackendType.BACKEND_KEY_DATA -> {

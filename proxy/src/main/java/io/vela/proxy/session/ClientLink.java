@@ -14,7 +14,6 @@ import io.netty.channel.socket.DuplexChannel;
 import io.vela.proxy.auth.AuthStep;
 import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.BackendMessages;
-import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.StartupPacketDecoder;
 import io.vela.proxy.wire.TypedMessage;
@@ -183,11 +182,8 @@ final class ClientLink {
   }
 
   /** Tells the client why and closes. */
-  void sendAndClose(ErrorMessage error) {
-    var _ =
-        channel
-            .writeAndFlush(messages().error(error).buffer())
-            .addListener(ChannelFutureListener.CLOSE);
+  void sendAndClose(BackendMessages error) {
+    var _ = channel.writeAndFlush(error.buffer()).addListener(ChannelFutureListener.CLOSE);
   }
 
   /** Sends a backend's message on, unflushed; it stays the caller's. */

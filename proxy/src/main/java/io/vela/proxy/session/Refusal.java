@@ -155,9 +155,12 @@ final class Refusal {
           RouteFailure.NoSuchBaseline _,
           RouteFailure.NoSuchToken _ ->
           SqlState.INVALID_CATALOG_NAME;
-      case RouteFailure.Malformed _, RouteFailure.Conflicting _ -> SqlState.INVALID_PARAMETER_VALUE;
+      case RouteFailure.Malformed _, RouteFailure.Conflicting _, RouteFailure.InvalidValue _ ->
+          SqlState.INVALID_PARAMETER_VALUE;
       case RouteFailure.BadToken _ -> SqlState.INVALID_PASSWORD;
-      case RouteFailure.NotGranted _, RouteFailure.Forbidden _ ->
+      case RouteFailure.NotGranted _,
+          RouteFailure.Forbidden _,
+          RouteFailure.ReplicationForbidden _ ->
           SqlState.INVALID_AUTHORIZATION_SPECIFICATION;
       case RouteFailure.BranchDeleted _ -> SqlState.DATABASE_DROPPED;
       case RouteFailure.AgentFailed failed ->

@@ -12,10 +12,13 @@ import io.vela.proxy.session.SessionState.Open;
 import io.vela.proxy.session.SessionState.Relaying;
 import io.vela.proxy.session.SessionState.Securing;
 import io.vela.proxy.session.SessionState.Waking;
+import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.ErrorMessage;
+import io.vela.proxy.wire.Negotiation;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.BiConsumer;
@@ -34,6 +37,7 @@ final class Session {
   private final SessionLog log;
   private final SessionTimer timer;
   private ConnectionSecurity security;
+  private Optional<Negotiation> negotiation = Optional.empty();
 
   private volatile SessionState state = SessionState.initial();
 
@@ -84,6 +88,17 @@ final class Session {
     security = with;
   }
 
+  /** What the client was told of the protocol in its Postgres's place. */
+  Optional<Negotiation> negotiation() {
+    return negotiation;
+  }
+
+  /** Tells the client, before it authenticates, what its Postgres will say of the protocol. */
+  void negotiated(Optional<Negotiation> answer) {
+    negotiation = answer;
+    answer.ifPresent(told -> client.write(client.messages().negotiateProtocolVersion(told)));
+  }
+
   SessionState state() {
     return state;
   }
@@ -127,11 +142,22 @@ final class Session {
 
   /** Tells the client why, and ends the session. */
   void refuse(ErrorMessage error, Ending ending) {
+    refuse(error, ending, client.messages().error(error));
+  }
+
+  /** The same, for a client that understands errors in an old form only. */
+  void refuseTooOld(ErrorMessage error) {
+    refuse(error, Ending.MALFORMED, client.messages().errorOfOldProtocol(error));
+  }
+
+  private void refuse(ErrorMessage error, Ending ending, BackendMessages told) {
     if (state instanceof Open open) {
       services.metrics().refused(error.state());
       log.refused(error);
       end(open, ending);
-      client.sendAndClose(error);
+      client.sendAndClose(told);
+    } else {
+      told.buffer().release();
     }
   }
 

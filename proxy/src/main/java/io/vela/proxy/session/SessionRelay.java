@@ -49,11 +49,9 @@ final class SessionRelay implements RelayListener {
     client.relayBegan();
   }
 
-  /**
-   * Whether nothing is in flight. May be asked on any thread: then it is the truth of a moment ago.
-   */
+  /** Whether nothing was in flight a moment ago. On any thread. */
   boolean idle() {
-    return pair.idle();
+    return pair.idleSeen();
   }
 
   /** Tells the client why at the next boundary between messages, and closes both sides. */

@@ -76,6 +76,14 @@ public final class BackendMessages {
     return report(BackendType.ERROR_RESPONSE, error.severity().name(), error);
   }
 
+  /** An error as protocols 1.0 and 2.0 have it: severity and message in one string, no length. */
+  public BackendMessages errorOfOldProtocol(ErrorMessage error) {
+    writer
+        .writeByte(BackendType.ERROR_RESPONSE)
+        .writeString(error.severity() + ":  " + error.message() + "\n");
+    return this;
+  }
+
   /**
    * A NoticeResponse.
    *
@@ -107,19 +115,15 @@ public final class BackendMessages {
 
   /**
    * The version that is spoken instead of a newer one, and what was not understood. Goes before any
-   * Authentication message.
-   *
-   * @param protocolVersion the version, major in the upper 16 bits: that is what Postgres sends and
-   *     libpq expects, while section 54.7 speaks of the minor version only
-   * @param unknownOptions names of {@code _pq_.} parameters
+   * Authentication message. The version has its major in the upper 16 bits: that is what Postgres
+   * sends and libpq expects, while section 54.7 speaks of the minor version only.
    */
-  public BackendMessages negotiateProtocolVersion(
-      int protocolVersion, List<String> unknownOptions) {
+  public BackendMessages negotiateProtocolVersion(Negotiation negotiation) {
     writer
         .begin(BackendType.NEGOTIATE_PROTOCOL_VERSION)
-        .writeInt(protocolVersion)
-        .writeInt(unknownOptions.size());
-    unknownOptions.forEach(writer::writeString);
+        .writeInt(negotiation.version())
+        .writeInt(negotiation.unknownOptions().size());
+    negotiation.unknownOptions().forEach(writer::writeString);
     return end(writer);
   }
 

@@ -80,7 +80,10 @@ public final class BackendTracker extends FrameTracker {
       }
       case BackendType.COPY_OUT_RESPONSE -> copy = Copy.OUT;
       case BackendType.COPY_BOTH_RESPONSE -> copy = Copy.BOTH;
-      case BackendType.COMMAND_COMPLETE -> copy = Copy.NONE;
+      case BackendType.COMMAND_COMPLETE -> {
+        copy = Copy.NONE;
+        ledger.completed();
+      }
       default -> {}
     }
     return false;

@@ -55,6 +55,11 @@ public abstract sealed class FrameTracker permits FrontendTracker, BackendTracke
     return type;
   }
 
+  /** The length word of the message last begun. */
+  final int lastLength() {
+    return length;
+  }
+
   /** Whether the framing was broken and tracking has stopped. */
   public final boolean broken() {
     return broken;

@@ -12,17 +12,24 @@ package io.vela.proxy.wire;
  * </ul>
  *
  * <p>The first is followed exactly for clients that have one request in flight when the server asks
- * for copy data. Where a mixture leaves the count open, and whenever either side breaks the
- * framing, {@link #certain()} turns false for good: the relay goes on, but nobody may conclude from
- * this that the session is idle.
+ * for copy data. Where a mixture leaves the count open, {@link #certain()} turns false: the relay
+ * goes on, but nobody may conclude from this that the session is idle. It is certain again when all
+ * requests that may count have been answered: a request that the server ignored would be missing
+ * then, so there was none, and at that ReadyForQuery the server has read everything up to the last
+ * of them. Where a request was in fact ignored this never comes, and neither does it once either
+ * side has broken the framing.
  *
  * <p>One thread at a time; made anew for each backend.
  */
 public final class RequestLedger {
   private boolean certain = true;
+  private boolean broken;
   private long requests;
   private long ignored;
   private long answers;
+
+  /** Of the requests, and of the ignored ones, those that perhaps are not. */
+  private long doubtful;
 
   /** Whether the last request counted was a Sync. */
   private boolean lastWasSync;
@@ -35,8 +42,8 @@ public final class RequestLedger {
   /** Whether the server waits for copy data, as far as has been seen. */
   private boolean copyIn;
 
-  /** Whether a Sync came in copy-in mode, or copy data before that mode was announced. */
-  private boolean syncInCopy;
+  /** Syncs that came in copy-in mode, and whether copy data came before it was announced. */
+  private long syncsInCopy;
 
   private boolean earlyCopyData;
 
@@ -50,6 +57,9 @@ public final class RequestLedger {
 
   /** Whether messages of an extended query came since the last Sync that counts. */
   private boolean extendedOpen;
+
+  /** Whether messages of an extended query came since the last Sync, whether that counts or not. */
+  private boolean extendedSinceSync;
 
   /** Whether the server skips to the next Sync, known for sure. */
   private boolean skipping;
@@ -88,8 +98,9 @@ public final class RequestLedger {
   }
 
   void synced() {
+    extendedSinceSync = false;
     if (copyIn) {
-      syncInCopy = true;
+      syncsInCopy++;
       return;
     }
     request(true);
@@ -105,6 +116,7 @@ public final class RequestLedger {
       certain = false;
     }
     extendedOpen = true;
+    extendedSinceSync = true;
     executedLast = false;
   }
 
@@ -144,13 +156,14 @@ public final class RequestLedger {
       if (earlyCopyData) {
         // Had the server failed on it already, the Sync would count.
         certain = false;
+        doubtful++;
       }
       ignored++;
       extendedOpen = true;
     }
     copyIn = !copyEndAfterLast;
     copyEndAfterLast = false;
-    syncInCopy = false;
+    syncsInCopy = 0;
     earlyCopyData = false;
   }
 
@@ -162,9 +175,19 @@ public final class RequestLedger {
     return !extendedOpen && (!lastWasSync || lastSyncWasPlain);
   }
 
+  /** A statement is complete, and with it a COPY: what came in copy-in mode was read in it. */
+  void completed() {
+    syncsInCopy = 0;
+  }
+
   void failed() {
-    if (copyIn && syncInCopy) {
+    if (syncsInCopy > 0) {
+      // Those that the server had not read before it failed count.
       certain = false;
+      requests += syncsInCopy;
+      ignored += syncsInCopy;
+      doubtful += syncsInCopy;
+      syncsInCopy = 0;
     }
     copyIn = false;
     if (inFlight() == 0) {
@@ -183,10 +206,29 @@ public final class RequestLedger {
     if (inFlight() < 0) {
       certain = false;
     }
+    if (!certain && !broken && requests - (ignored - doubtful) - answers == 0) {
+      restore();
+    }
+  }
+
+  /** Nothing is in flight, and all that was doubtful did count. */
+  private void restore() {
+    certain = true;
+    ignored -= doubtful;
+    doubtful = 0;
+    skipping = false;
+    lastMixedRequest = 0;
+    extendedOpen = extendedSinceSync;
+    // How a query under way began is not known: a copy in it is not taken for a plain one.
+    executes = extendedOpen ? 2 : 0;
+    executedLast = false;
+    copyEndAfterLast &= extendedOpen;
+    earlyCopyData &= extendedOpen;
   }
 
   void framingBroken() {
     certain = false;
+    broken = true;
   }
 
   private void request(boolean sync) {

@@ -11,6 +11,8 @@ import io.vela.proxy.wire.StartupPacket.CancelRequest;
 import io.vela.proxy.wire.StartupPacket.GssEncRequest;
 import io.vela.proxy.wire.StartupPacket.SslRequest;
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
+import io.vela.proxy.wire.StartupPacket.TooOld;
+import io.vela.proxy.wire.StartupPacket.Unreadable;
 import java.util.LinkedHashMap;
 import java.util.List;
 
@@ -53,14 +55,18 @@ public final class StartupPacketDecoder extends ByteToMessageDecoder {
         try {
           decodePacket(in, out);
         } catch (ProtocolViolation e) {
-          state = State.ENDED;
-          in.skipBytes(in.readableBytes());
-          out.add(new Malformed(e.error()));
+          end(in, new Malformed(e.error()), out);
         }
       }
       case STARTED -> {}
       case ENDED -> in.skipBytes(in.readableBytes());
     }
+  }
+
+  private void end(ByteBuf in, StartupPacket last, List<Object> out) {
+    state = State.ENDED;
+    in.skipBytes(in.readableBytes());
+    out.add(last);
   }
 
   private void decodePacket(ByteBuf in, List<Object> out) throws ProtocolViolation {
@@ -70,6 +76,7 @@ public final class StartupPacketDecoder extends ByteToMessageDecoder {
     // As Postgres does, judge the length without its own four bytes.
     long length = in.getInt(in.readerIndex()) - (long) Integer.BYTES;
     if (length < Integer.BYTES || length > MAX_LENGTH) {
+      // Postgres closes without a word; who has come to the wrong port should hear why.
       throw ProtocolViolation.of("invalid length of startup packet");
     }
     if (in.readableBytes() < Integer.BYTES + length) {
@@ -81,7 +88,7 @@ public final class StartupPacketDecoder extends ByteToMessageDecoder {
         switch (packet) {
           case SslRequest _, GssEncRequest _ -> State.DECODING;
           case StartupMessage _ -> State.STARTED;
-          case CancelRequest _, Malformed _ -> State.ENDED;
+          case CancelRequest _, Unreadable _, TooOld _, Malformed _ -> State.ENDED;
         };
     out.add(packet);
   }
@@ -89,16 +96,25 @@ public final class StartupPacketDecoder extends ByteToMessageDecoder {
   private static StartupPacket parse(ByteBuf body) throws ProtocolViolation {
     int code = body.readInt();
     return switch (code) {
-      case CANCEL_REQUEST_CODE -> new CancelRequest(CancelKey.parse(body));
-      case SSL_REQUEST_CODE -> empty(body, new SslRequest());
-      case GSSENC_REQUEST_CODE -> empty(body, new GssEncRequest());
-      default -> parseStartupMessage(code, body);
+      case CANCEL_REQUEST_CODE -> parseCancelRequest(body);
+      // What else is in such a packet Postgres does not look at.
+      case SSL_REQUEST_CODE -> new SslRequest();
+      case GSSENC_REQUEST_CODE -> new GssEncRequest();
+      default -> {
+        int major = code >>> 16;
+        yield major == 1 || major == 2
+            ? new TooOld(ProtocolViolation.unsupportedVersion(code).error())
+            : parseStartupMessage(code, body);
+      }
     };
   }
 
-  private static StartupPacket empty(ByteBuf body, StartupPacket packet) throws ProtocolViolation {
-    new PayloadReader("encryption request", body).expectEnd();
-    return packet;
+  private static StartupPacket parseCancelRequest(ByteBuf body) {
+    try {
+      return new CancelRequest(CancelKey.parse(body));
+    } catch (ProtocolViolation e) {
+      return new Unreadable(e.error().message());
+    }
   }
 
   private static StartupMessage parseStartupMessage(int version, ByteBuf body)

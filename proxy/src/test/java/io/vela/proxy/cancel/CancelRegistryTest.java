@@ -3,6 +3,7 @@ package io.vela.proxy.cancel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vela.agent.Endpoint;
+import io.vela.proxy.cancel.CancelRegistry.Destination;
 import io.vela.proxy.wire.CancelKey;
 import java.security.SecureRandom;
 import org.junit.jupiter.api.Test;
@@ -30,15 +31,16 @@ class CancelRegistryTest {
   void twoInstancesMayUseOneProcessId() {
     var one = registry.register(key(7, 4), ONE);
     var two = registry.register(key(7, 4), TWO);
-    assertThat(registry.find(one.clientKey()).orElseThrow().endpoint()).isEqualTo(ONE);
-    assertThat(registry.find(two.clientKey()).orElseThrow().endpoint()).isEqualTo(TWO);
-    assertThat(registry.find(one.clientKey()).orElseThrow().key()).isEqualTo(key(7, 4));
+    assertThat(registry.claim(one.clientKey()).orElseThrow().destination())
+        .isEqualTo(new Destination.Backend(key(7, 4), ONE));
+    assertThat(registry.claim(two.clientKey()).orElseThrow().destination())
+        .isEqualTo(new Destination.Backend(key(7, 4), TWO));
   }
 
   @Test
   void theBackendsOwnKeyIsGoodForNothing() {
     registry.register(key(7, 4), ONE);
-    assertThat(registry.find(key(7, 4))).isEmpty();
+    assertThat(registry.claim(key(7, 4))).isEmpty();
   }
 
   @Test
@@ -47,9 +49,44 @@ class CancelRegistryTest {
     var two = registry.register(key(7, 4), TWO);
     one.close();
     one.close();
-    assertThat(registry.find(one.clientKey())).isEmpty();
-    assertThat(registry.find(two.clientKey())).isPresent();
+    assertThat(registry.claim(one.clientKey())).isEmpty();
+    assertThat(registry.claim(two.clientKey())).isPresent();
     two.close();
     assertThat(registry.size()).isZero();
+  }
+
+  @Test
+  void aRequestUnderWayWhenItsSessionEndsIsNotGoodAnyMore() {
+    var registration = registry.register(key(7, 4), ONE);
+    var claim = registry.claim(registration.clientKey()).orElseThrow();
+    assertThat(claim.isGood()).isTrue();
+    registration.close();
+    assertThat(claim.isGood()).isFalse();
+  }
+
+  @Test
+  void aBackendIsFreeForOthersOnlyWhenNoRequestIsUnderWay() {
+    var registration = registry.register(key(7, 4), ONE);
+    var settled = registration.settled().toCompletableFuture();
+    var first = registry.claim(registration.clientKey()).orElseThrow();
+    var second = registry.claim(registration.clientKey()).orElseThrow();
+    registration.close();
+    first.close();
+    first.close();
+    assertThat(settled).isNotDone();
+    second.close();
+    assertThat(settled).isDone();
+  }
+
+  @Test
+  void aKeyOutlivesItsBackendAndThenEndsTheWaitForAnother() {
+    var registration = registry.register(key(7, 4), ONE);
+    var before = registry.claim(registration.clientKey()).orElseThrow();
+    var waiting = new Destination.Waiting(() -> {});
+    registration.lead(waiting);
+    assertThat(before.isGood()).isFalse();
+    var now = registry.claim(registration.clientKey()).orElseThrow();
+    assertThat(now.destination()).isSameAs(waiting);
+    assertThat(now.isGood()).isTrue();
   }
 }

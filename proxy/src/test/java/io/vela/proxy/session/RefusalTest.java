@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.vela.agent.CloneFailure;
+import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.proxy.wire.ErrorMessage.Severity;
 import io.vela.router.RouteFailure;
@@ -27,6 +28,10 @@ class RefusalTest {
         arguments(new RouteFailure.AlreadyExists("branch", "pr-1"), "57P03"),
         arguments(new RouteFailure.Malformed("malformed"), "22023"),
         arguments(new RouteFailure.Conflicting("a", "b"), "22023"),
+        arguments(new RouteFailure.InvalidValue("replication", "maybe", "hint"), "22023"),
+        arguments(
+            new RouteFailure.ReplicationForbidden(new BranchName("pr-1"), new BaselineName("main")),
+            "28000"),
         arguments(new RouteFailure.BadToken(), "28P01"),
         arguments(new RouteFailure.NotGranted("not granted"), "28000"),
         arguments(new RouteFailure.Forbidden("forbidden"), "28000"),

@@ -144,7 +144,7 @@ record Conversation(String name, List<Turn> turns) {
             .server("G", 1, false)
             .client("d c", 1, false)
             .server("C G", 1, false)
-            .client("d H S f", 1, false)
+            .client("d H f", 1, false)
             .server("E ZI", 0, true)
             .client("Q", 1, false)
             .server("C ZI", 0, true)

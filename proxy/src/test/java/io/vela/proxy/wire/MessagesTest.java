@@ -40,7 +40,7 @@ class MessagesTest {
         .parameterStatus("TimeZone", "UTC")
         .backendKeyData(new CancelKey(258, new byte[] {5, 6, 7, 8, 9}))
         .readyForQuery((byte) 'T')
-        .negotiateProtocolVersion(StartupPacket.PROTOCOL_3_0, List.of("_pq_.x"));
+        .negotiateProtocolVersion(new Negotiation(StartupPacket.PROTOCOL_3_0, List.of("_pq_.x")));
     expect(
         backend.buffer(),
         new Bytes()

@@ -67,6 +67,36 @@ class RequestLedgerTest {
   }
 
   @Test
+  void aSyncAmidACopyThatFailsIsInDoubtUntilItIsAnswered() {
+    var ledger = new RequestLedger();
+    var server = new PostgresModel();
+    send(ledger, server, "Qc");
+    run(ledger, server);
+    // Whether the Sync was read in copy-in mode cannot be seen: here it was not.
+    send(ledger, server, "df");
+    send(ledger, server, "So");
+    send(ledger, server, "co");
+    server.work();
+    deliver(ledger, server.take());
+    assertThat(ledger.certain()).isFalse();
+    run(ledger, server);
+    assertThat(ledger.certain()).isTrue();
+    assertThat(ledger.idle()).isTrue();
+  }
+
+  @Test
+  void aSyncThatACopyIgnoredLeavesTheCountOpen() {
+    var ledger = new RequestLedger();
+    var server = new PostgresModel();
+    send(ledger, server, "Qc");
+    run(ledger, server);
+    send(ledger, server, "So");
+    send(ledger, server, "fo");
+    run(ledger, server);
+    assertThat(ledger.idle()).isFalse();
+  }
+
+  @Test
   void pipelinesOfAnyLengthAreCounted() {
     var ledger = new RequestLedger();
     var server = new PostgresModel();
@@ -115,6 +145,7 @@ class RequestLedgerTest {
         case 'Z' -> ledger.answered();
         case 'E' -> ledger.failed();
         case 'G' -> ledger.copyInBegan();
+        case 'C' -> ledger.completed();
         default -> {}
       }
     }

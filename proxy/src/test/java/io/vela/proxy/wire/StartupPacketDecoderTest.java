@@ -81,9 +81,9 @@ class StartupPacketDecoderTest {
 
   @ParameterizedTest
   @ValueSource(ints = {0, 257})
-  void cancelKeysOfNoLegalLengthAreRefused(int length) {
+  void cancelKeysOfNoLegalLengthEndTheConnection(int length) {
     send(new Bytes().untyped(CANCEL + "\0\0\1\2" + "s".repeat(length)));
-    expectRefusal("08P01", "invalid length of cancel key");
+    expectNoWord("invalid length of cancel key");
   }
 
   @ParameterizedTest
@@ -141,15 +141,23 @@ class StartupPacketDecoderTest {
   }
 
   @Test
-  void anEncryptionRequestWithMoreInItIsRefused() {
+  void anEncryptionRequestMayHaveMoreInIt() {
     send(new Bytes().untyped(SSL + "x"));
-    expectRefusal("08P01", "invalid encryption request: 1 bytes too many");
+    assertThat(channel.<Object>readInbound()).isInstanceOf(StartupPacket.SslRequest.class);
   }
 
   @Test
   void otherProtocolsAreToldWhatIsServed() {
+    send(new Bytes().untyped("\0\4\0\0new"));
+    expectRefusal("0A000", "unsupported frontend protocol 4.0: server supports 3.0 to 3.2");
+  }
+
+  @Test
+  void oldProtocolsAreToldSoInTheirOwnWay() {
     send(new Bytes().untyped("\0\2\0\0old"));
-    expectRefusal("0A000", "unsupported frontend protocol 2.0: server supports 3.0 to 3.2");
+    StartupPacket.TooOld old = channel.readInbound();
+    assertThat(old.error().message())
+        .isEqualTo("unsupported frontend protocol 2.0: server supports 3.0 to 3.2");
   }
 
   @Test
@@ -178,6 +186,10 @@ class StartupPacketDecoderTest {
 
   private void send(Bytes bytes) {
     channel.writeInbound(Unpooled.copiedBuffer(bytes.toArray()));
+  }
+
+  private void expectNoWord(String reason) {
+    assertThat(channel.<Object>readInbound()).isEqualTo(new StartupPacket.Unreadable(reason));
   }
 
   private void expectRefusal(String state, String message) {

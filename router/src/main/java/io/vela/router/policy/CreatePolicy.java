@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
-/** Which baseline a connection may create a branch from. */
+/** What a connection may create, from which baseline, and whether it may replicate. */
 public final class CreatePolicy {
   private final Supplier<VelaConfig> config;
   private final Predicate<BaselineName> hasSnapshot;
@@ -20,6 +20,11 @@ public final class CreatePolicy {
   public CreatePolicy(Supplier<VelaConfig> config, Predicate<BaselineName> hasSnapshot) {
     this.config = config;
     this.hasSnapshot = hasSnapshot;
+  }
+
+  /** Whether branches of a baseline let replication connections in. */
+  public boolean mayReplicate(BaselineName baseline) {
+    return config.get().policy(baseline).replication();
   }
 
   /** The first baseline, in configured order, whose patterns match and that has a snapshot. */

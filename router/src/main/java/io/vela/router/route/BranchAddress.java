@@ -2,6 +2,8 @@ package io.vela.router.route;
 
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
 import java.util.Map;
 import java.util.Optional;
 
@@ -23,6 +25,16 @@ public record BranchAddress(
     Map<String, String> parameters) {
   public BranchAddress {
     parameters = java.util.Collections.unmodifiableMap(new java.util.LinkedHashMap<>(parameters));
+  }
+
+  /**
+   * Whether a replication connection is asked for.
+   *
+   * @throws RouteException with {@link RouteFailure.InvalidValue}
+   */
+  public boolean isReplication() throws RouteException {
+    var value = parameters.get("replication");
+    return value != null && ReplicationMode.parse(value) != ReplicationMode.NONE;
   }
 
   /** How a token was presented. */

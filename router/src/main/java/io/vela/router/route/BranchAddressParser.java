@@ -72,6 +72,12 @@ public final class BranchAddressParser {
         case "user" -> user = value;
         case "database" -> database = value;
         case "vela.branch" -> named.add(value);
+        case "replication" -> {
+          if (entry.getKey().equals("replication")) {
+            var _ = ReplicationMode.parse(value);
+          }
+          forward.put(entry.getKey(), value);
+        }
         case "options" -> {
           var options = StartupOptions.parse(value);
           named.addAll(options.named());

@@ -24,7 +24,8 @@ class CreatePolicyTest {
 
   private CreatePolicyTest configured(BaselineName baseline, String... patterns) {
     baselines.put(
-        baseline, new BranchPolicy(List.of(patterns), Duration.ofSeconds(60), Durability.RELAXED));
+        baseline,
+        new BranchPolicy(List.of(patterns), Duration.ofSeconds(60), Durability.RELAXED, false));
     return this;
   }
 

@@ -14,6 +14,9 @@ import java.util.stream.Collectors;
  * (Postgres documentation, section 19.1.4).
  */
 public final class Guard {
+  /** Postgres's own default. */
+  private static final String REPLICATION_CONNECTIONS = "10";
+
   private Guard() {}
 
   /**
@@ -43,6 +46,16 @@ public final class Guard {
     settings.put("huge_pages", "off");
     durable(settings, durability);
     return settings;
+  }
+
+  /**
+   * Lets an instance be replicated from, whatever the copied configuration says; what the guard
+   * holds against it acting on others is not touched.
+   */
+  public static void allowReplication(Map<String, String> settings) {
+    settings.put("wal_level", "logical");
+    settings.put("max_wal_senders", REPLICATION_CONNECTIONS);
+    settings.put("max_replication_slots", REPLICATION_CONNECTIONS);
   }
 
   /** As arguments of {@code postgres}. */

@@ -1,0 +1,112 @@
+package io.vela.proxy.differential;
+
+import static org.awaitility.Awaitility.await;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.vela.config.LimitsConfig;
+import io.vela.config.ListenerConfig;
+import io.vela.config.value.HostPort;
+import io.vela.proxy.ProxyServer;
+import io.vela.proxy.RealPostgres;
+import io.vela.proxy.ScriptedRouter;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** A Postgres, and a Vela in front of it. Neither asks for a password. */
+final class Side implements AutoCloseable {
+  /** Shown from loopback, a token in full needs no password. */
+  private static final String TOKEN = "branch=vela_k3f9x2_0123456789abcdef";
+
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private final RealPostgres postgres;
+  private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+  private final ScriptedRouter router;
+  private final ProxyServer server;
+
+  Side(int major) throws Exception {
+    postgres = RealPostgres.start(major);
+    router = new ScriptedRouter(postgres.endpoint());
+    router.refuses = _ -> Optional.empty();
+    router.major = major;
+    router.roles.put("postgres", postgres.role("postgres"));
+    server =
+        ProxyServer.start(
+            List.of(new ListenerConfig(new HostPort("127.0.0.1", 0), Optional.empty())),
+            LimitsConfig.DEFAULT,
+            "auto",
+            router,
+            meters);
+  }
+
+  RealPostgres postgres() {
+    return postgres;
+  }
+
+  Peer direct() throws IOException {
+    return new Peer(UnixDomainSocketAddress.of(postgres.socket()));
+  }
+
+  /** Once no earlier connection is left, so that {@link #relayed} counts the new one only. */
+  Peer throughVela() throws IOException {
+    awaitNoSession();
+    return new Peer(server.addresses().getFirst());
+  }
+
+  Peer anotherThroughVela() throws IOException {
+    return new Peer(server.addresses().getFirst());
+  }
+
+  void awaitNoSession() {
+    await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(this::isEmpty);
+    router.leases.clear();
+  }
+
+  boolean isEmpty() {
+    return router.leases.stream().allMatch(lease -> lease.closes.get() == 1)
+        && meters.find("vela.client.connections").gauges().stream()
+                .mapToDouble(gauge -> gauge.value())
+                .sum()
+            == 0;
+  }
+
+  static byte[] startup(int version, String... parameters) {
+    return Frontend.startup(version, parameters);
+  }
+
+  /** The same, with what leads through Vela. */
+  static byte[] startupWithToken(int version, String... parameters) {
+    return Frontend.startup(
+        version,
+        Stream.concat(Stream.of(parameters), Stream.of("options", TOKEN)).toArray(String[]::new));
+  }
+
+  /** How many bytes have been relayed to Postgres so far. */
+  double relayed() {
+    return meters.get("vela.relay.bytes").tag("direction", "to_backend").counter().count();
+  }
+
+  void awaitRelayed(double bytes) {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (relayed() < bytes) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("relayed " + relayed() + " of " + bytes + " bytes");
+      }
+      Thread.onSpinWait();
+    }
+  }
+
+  double count(String meter, String tag, String value) {
+    return meters.get(meter).tag(tag, value).counter().count();
+  }
+
+  @Override
+  public void close() {
+    server.close(Duration.ofSeconds(5));
+    postgres.close();
+  }
+}
