@@ -95,20 +95,20 @@ class TlsAuthenticationTest {
       router.roles.put(role, postgres.role(role));
     }
     return ProxyServer.start(
-            List.of(
-                new ListenerConfig(
-                    new HostPort("127.0.0.1", 0),
-                    Optional.of(new BranchName("pr-1")),
-                    Optional.empty(),
-                    certificates.config(
-                        Mode.ALLOW, TlsConfig.Provider.AUTO, TlsConfig.Version.TLS_1_2, clients),
-                    ProxyProtocolConfig.OFF,
-                    Optional.empty(),
-                    auth)),
-            LimitsConfig.DEFAULT,
-            NetworkConfig.DEFAULT,
-            router,
-            new SimpleMeterRegistry());
+        List.of(
+            new ListenerConfig(
+                new HostPort("127.0.0.1", 0),
+                Optional.of(new BranchName("pr-1")),
+                Optional.empty(),
+                certificates.config(
+                    Mode.ALLOW, TlsConfig.Provider.AUTO, TlsConfig.Version.TLS_1_2, clients),
+                ProxyProtocolConfig.OFF,
+                Optional.empty(),
+                auth)),
+        LimitsConfig.DEFAULT,
+        NetworkConfig.DEFAULT,
+        router,
+        new SimpleMeterRegistry());
   }
 
   private InetSocketAddress vela() {
@@ -128,7 +128,8 @@ class TlsAuthenticationTest {
   }
 
   private static String withCertificate() {
-    return " sslmode=require sslcert=%s sslkey=%s".formatted(certificates.clientCertificate, certificates.clientKey);
+    return " sslmode=require sslcert=%s sslkey=%s"
+        .formatted(certificates.clientCertificate, certificates.clientKey);
   }
 
   @Test

@@ -14,11 +14,10 @@ import org.slf4j.LoggerFactory;
  */
 final class StopSignal {
   private static final Logger log = LoggerFactory.getLogger(StopSignal.class);
-  private static final Runnable NOTHING = () -> {};
 
   private final CountDownLatch asked = new CountDownLatch(1);
-  private final AtomicReference<Runnable> hurry = new AtomicReference<>(NOTHING);
-  private final AtomicReference<Runnable> hangup = new AtomicReference<>(NOTHING);
+  private final AtomicReference<Runnable> hurry = new AtomicReference<>(() -> {});
+  private final AtomicReference<Runnable> hangup = new AtomicReference<>(() -> {});
   private final Thread worker;
   private volatile boolean waiting;
 

@@ -130,8 +130,7 @@ public final class UpCommand implements Callable<Integer> {
     return new ConfigException(List.of(new ConfigError(option, 0, "", problem)));
   }
 
-  private static ListenerConfig moved(ListenerConfig listener, HostPort to)
-      throws ConfigException {
+  private static ListenerConfig moved(ListenerConfig listener, HostPort to) throws ConfigException {
     try {
       return listener.withAddress(to);
     } catch (IllegalArgumentException e) {

@@ -7,6 +7,7 @@ import io.vela.router.RouteFailure;
 import io.vela.router.SessionRouter;
 import io.vela.router.Target;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 

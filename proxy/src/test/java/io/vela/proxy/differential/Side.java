@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
+import io.vela.config.NetworkConfig;
 import io.vela.config.value.HostPort;
 import io.vela.proxy.ProxyServer;
 import io.vela.proxy.RealPostgres;
@@ -38,7 +39,7 @@ final class Side implements AutoCloseable {
         ProxyServer.start(
             List.of(new ListenerConfig(new HostPort("127.0.0.1", 0), Optional.empty())),
             LimitsConfig.DEFAULT,
-            "auto",
+            NetworkConfig.DEFAULT,
             router,
             meters);
   }
