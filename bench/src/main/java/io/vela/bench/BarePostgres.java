@@ -38,7 +38,8 @@ final class BarePostgres {
     this.run = Files.createDirectories(run);
     this.user = user;
     this.settings = List.copyOf(settings);
-    Files.writeString(run.resolve("hba"), "local all all trust\nhost all bench 127.0.0.1/32 scram-sha-256\n");
+    Files.writeString(
+        run.resolve("hba"), "local all all trust\nhost all bench 127.0.0.1/32 scram-sha-256\n");
     user.own(run);
   }
 

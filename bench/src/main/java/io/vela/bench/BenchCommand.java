@@ -151,14 +151,7 @@ public final class BenchCommand implements Subcommand {
     try (var vela = VelaUnderTest.start(top.resolve("data"), config)) {
       var bed =
           new Bed(
-              vela,
-              postgres.bin(),
-              user,
-              top,
-              runs,
-              Duration.ofSeconds(seconds),
-              peers,
-              this::say);
+              vela, postgres.bin(), user, top, runs, Duration.ofSeconds(seconds), peers, this::say);
       var figures = new ArrayList<Figure>();
       for (var bench : EnumSet.allOf(Bench.class)) {
         if (bench != Bench.all && wants(bench)) {

@@ -25,7 +25,9 @@ final class BranchSpeedBench implements Benchmark {
     try (var branch = DirectPostgres.start(bed, clone, "speed", psql);
         var plain = DirectPostgres.start(bed, host, "plain", psql)) {
       var servers =
-          List.of(local(branch.server(), branch.socketFolder()), local(plain.server(), plain.socketFolder()));
+          List.of(
+              local(branch.server(), branch.socketFolder()),
+              local(plain.server(), plain.socketFolder()));
       for (var server : servers) {
         pgbench.fill(server, SCALE);
       }

@@ -19,12 +19,10 @@ final class ConnectBench implements Benchmark {
       var vela = bed.vela().server("connect");
       pgbench.fill(vela, SCALE);
       pgbench.fill(direct.server(), SCALE);
-      figures.add(
-          compare(bed, pgbench, vela, direct.server(), "direct, TCP", Bar.atLeast(5)));
+      figures.add(compare(bed, pgbench, vela, direct.server(), "direct, TCP", Bar.atLeast(5)));
       if (bed.peers()) {
         try (var bouncer =
-            Peer.pgBouncer(
-                bed, direct.socketFolder(), direct.server(), bed.vela().certificate())) {
+            Peer.pgBouncer(bed, direct.socketFolder(), direct.server(), bed.vela().certificate())) {
           figures.add(
               compare(
                   bed,
@@ -42,12 +40,7 @@ final class ConnectBench implements Benchmark {
   }
 
   private static Figure compare(
-      Bed bed,
-      Pgbench pgbench,
-      Pgbench.Server vela,
-      Pgbench.Server reference,
-      String name,
-      Bar bar)
+      Bed bed, Pgbench pgbench, Pgbench.Server vela, Pgbench.Server reference, String name, Bar bar)
       throws Exception {
     var velas = new ArrayList<Double>();
     var references = new ArrayList<Double>();
@@ -60,11 +53,6 @@ final class ConnectBench implements Benchmark {
       }
     }
     return new Figure(
-        "connect, one select, close",
-        "1/s",
-        new Sample(velas),
-        new Sample(references),
-        name,
-        bar);
+        "connect, one select, close", "1/s", new Sample(velas), new Sample(references), name, bar);
   }
 }

@@ -25,8 +25,7 @@ final class CreateBench implements Benchmark {
     figures.add(besideFloor(bed));
     if (large.bytes() > 0) {
       bed.say().accept("filling a cluster of " + large);
-      var cluster =
-          LargeCluster.make(bed.top().resolve("large"), bed.bin(), bed.user(), large);
+      var cluster = LargeCluster.make(bed.top().resolve("large"), bed.bin(), bed.user(), large);
       bed.vela().importDirectory("large", cluster);
       figures.add(compare(bed, large.toString(), "large-", "empty", "small-", Bar.atMost(1.2)));
       for (int tables : List.of(FEW_TABLES, MANY_TABLES)) {
@@ -34,8 +33,7 @@ final class CreateBench implements Benchmark {
         var folder = bed.top().resolve("tables-" + tables);
         bed.vela()
             .importDirectory(
-                "tables" + tables,
-                LargeCluster.withTables(folder, bed.bin(), bed.user(), tables));
+                "tables" + tables, LargeCluster.withTables(folder, bed.bin(), bed.user(), tables));
       }
       figures.add(
           compare(

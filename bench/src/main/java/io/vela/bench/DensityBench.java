@@ -23,7 +23,7 @@ final class DensityBench implements Benchmark {
     var memory = new ProcessMemory(bed.vela().pid());
     figures.add(bar("Vela at rest", "MiB", memory.residentMib(), Bar.atMost(150)));
     figures.addAll(clients(bed, memory));
-    figures.addAll(sleeping(bed, memory));
+    figures.addAll(sleeping(bed));
     return figures;
   }
 
@@ -58,7 +58,7 @@ final class DensityBench implements Benchmark {
         bar("CPU with " + CLIENTS + " idle clients", "% of a core", cpu, Bar.atMost(1)));
   }
 
-  private static List<Figure> sleeping(Bed bed, ProcessMemory memory) throws Exception {
+  private static List<Figure> sleeping(Bed bed) throws Exception {
     bed.say().accept("making " + SLEEPING + " branches");
     var config = bed.top().resolve("vela.yaml");
     var data = bed.top().resolve("data-density");
@@ -86,11 +86,16 @@ final class DensityBench implements Benchmark {
     }
     var full = startTimes(data, config, Math.min(bed.runs(), 3));
     return List.of(
-        new Figure("list of 1,000 sleeping branches", "ms", new Sample(lists), one(1), "", Bar.atMost(100)),
+        new Figure(
+            "list of 1,000 sleeping branches",
+            "ms",
+            new Sample(lists),
+            one(1),
+            "",
+            Bar.atMost(100)),
         new Figure("scrape with them", "ms", new Sample(scrapes), one(1), "", Bar.atMost(100)),
         bar("memory for them", "MiB", grown, Bar.atMost(20)),
-        new Figure(
-            "start with them", "ms", full, empty, "start of an empty one", Bar.atMost(1.5)));
+        new Figure("start with them", "ms", full, empty, "start of an empty one", Bar.atMost(1.5)));
   }
 
   /** The first start makes what later ones find, and is not counted. */

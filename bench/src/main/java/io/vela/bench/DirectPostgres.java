@@ -15,8 +15,7 @@ final class DirectPostgres implements AutoCloseable {
   private final Pgbench.Server server;
   private final Path socketFolder;
 
-  private DirectPostgres(
-      BarePostgres.Server running, Pgbench.Server server, Path socketFolder) {
+  private DirectPostgres(BarePostgres.Server running, Pgbench.Server server, Path socketFolder) {
     this.running = running;
     this.server = server;
     this.socketFolder = socketFolder;

@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The smallest client that can be timed: connects, authenticates (trust or SCRAM-SHA-256), asks
  * {@code SELECT 1} and returns at the first row. It speaks protocol 3.0 by itself, so that no
- * driver's own work and none of Vela's code is in the figure. A password's key is derived once: what
- * that costs a client is in no figure but the first.
+ * driver's own work and none of Vela's code is in the figure. A password's key is derived once:
+ * what that costs a client is in no figure but the first.
  */
 final class FirstRow {
   private final SocketAddress address;

@@ -1,7 +1,6 @@
 package io.vela.bench;
 
 import io.vela.agent.CloneException;
-import io.vela.agent.exec.Command;
 import io.vela.agent.exec.DebianPackages;
 import io.vela.config.value.Secret;
 import java.io.IOException;
@@ -32,8 +31,7 @@ final class Pgbench {
   }
 
   /** Where a run connects. */
-  record Server(
-      String host, int port, String user, Secret password, String database, boolean tls) {
+  record Server(String host, int port, String user, Secret password, String database, boolean tls) {
     /** The same with TLS, the certificate not verified, or without. */
     Server withTls(boolean wanted) {
       return new Server(host, port, user, password, database, wanted);

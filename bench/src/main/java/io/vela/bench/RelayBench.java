@@ -51,8 +51,8 @@ final class RelayBench implements Benchmark {
     return figures;
   }
 
-  private static List<Figure> plain(
-      Bed bed, Pgbench pgbench, Map<String, Pgbench.Server> servers) throws Exception {
+  private static List<Figure> plain(Bed bed, Pgbench pgbench, Map<String, Pgbench.Server> servers)
+      throws Exception {
     var many = selects(bed, pgbench, servers, 16);
     var one = selects(bed, pgbench, servers, 1);
     var figures = new ArrayList<Figure>();
@@ -92,8 +92,7 @@ final class RelayBench implements Benchmark {
   }
 
   private static Map<String, List<Double>> selects(
-      Bed bed, Pgbench pgbench, Map<String, Pgbench.Server> servers, int clients)
-      throws Exception {
+      Bed bed, Pgbench pgbench, Map<String, Pgbench.Server> servers, int clients) throws Exception {
     var all = new LinkedHashMap<String, List<Double>>();
     for (int run = -1; run < bed.runs(); run++) {
       for (var server : servers.entrySet()) {
@@ -128,8 +127,8 @@ final class RelayBench implements Benchmark {
   }
 
   /** A gigabyte out and in, by one client. */
-  private static List<Figure> copies(
-      Bed bed, Path psql, Pgbench.Server vela, Pgbench.Server direct) throws Exception {
+  private static List<Figure> copies(Bed bed, Path psql, Pgbench.Server vela, Pgbench.Server direct)
+      throws Exception {
     bed.say().accept("copying");
     var limit = Duration.ofMinutes(10);
     var file = bed.top().resolve("bulk");
@@ -140,19 +139,23 @@ final class RelayBench implements Benchmark {
           limit,
           "-c",
           "CREATE UNLOGGED TABLE bulk AS SELECT n, repeat(md5(n::text), 31) AS t"
-              + " FROM generate_series(1, " + COPY_ROWS + ") n",
+              + " FROM generate_series(1, "
+              + COPY_ROWS
+              + ") n",
           "-c",
           "CREATE UNLOGGED TABLE taken (LIKE bulk)");
     }
-    var out = new String[] {"-c", "COPY bulk TO STDOUT", "-o", file.toString()};
-    var in = new String[] {"-c", "TRUNCATE taken", "-c", "\\copy taken FROM '" + file + "'"};
+    var ways = new LinkedHashMap<String, List<String>>();
+    ways.put("COPY out, 1 GB", List.of("-c", "COPY bulk TO STDOUT", "-o", file.toString()));
+    ways.put(
+        "COPY in, 1 GB", List.of("-c", "TRUNCATE taken", "-c", "\\copy taken FROM '" + file + "'"));
     var figures = new ArrayList<Figure>();
-    for (var words : List.of(out, in)) {
+    for (var way : ways.entrySet()) {
       var velas = new ArrayList<Double>();
       var directs = new ArrayList<Double>();
       for (int run = -1; run < bed.runs(); run++) {
-        double directRate = rate(psql, direct, limit, words);
-        double velaRate = rate(psql, vela, limit, words);
+        double directRate = rate(psql, direct, limit, way.getValue());
+        double velaRate = rate(psql, vela, limit, way.getValue());
         if (run >= 0) {
           directs.add(directRate);
           velas.add(velaRate);
@@ -160,7 +163,7 @@ final class RelayBench implements Benchmark {
       }
       figures.add(
           new Figure(
-              words == out ? "COPY out, 1 GB" : "COPY in, 1 GB",
+              way.getKey(),
               "MB/s",
               new Sample(velas),
               new Sample(directs),
@@ -170,10 +173,11 @@ final class RelayBench implements Benchmark {
     return figures;
   }
 
-  private static double rate(Path psql, Pgbench.Server server, Duration limit, String... words)
+  private static double rate(
+      Path psql, Pgbench.Server server, Duration limit, List<String> words)
       throws Exception {
     long begin = System.nanoTime();
-    LibpqProgram.psql(psql, server, limit, words);
+    LibpqProgram.psql(psql, server, limit, words.toArray(String[]::new));
     return COPY_ROWS * 1000.0 / 1e6 / ((System.nanoTime() - begin) / 1e9);
   }
 }

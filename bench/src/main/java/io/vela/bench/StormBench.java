@@ -9,8 +9,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Clients that come for many sleeping branches at once, beside as many bare servers started at
- * once on clones of the same kind.
+ * Clients that come for many sleeping branches at once, beside as many bare servers started at once
+ * on clones of the same kind.
  */
 final class StormBench implements Benchmark {
   private static final int BRANCHES = 50;
