@@ -60,6 +60,18 @@ public final class Vela implements AutoCloseable {
       words.addAll(List.of("--http", "127.0.0.1:0"));
     }
     words.addAll(given);
+    return start(environment, data, words);
+  }
+
+  /** Starts with the listeners that a configuration file has. */
+  public static Vela startAsConfigured(Path data, Path config, String... options) {
+    var words = new ArrayList<>(List.of("up", "--data", data.toString()));
+    words.addAll(List.of("--config", config.toString(), "--http", "127.0.0.1:0"));
+    words.addAll(List.of(options));
+    return start(Map.of(), data, words);
+  }
+
+  private static Vela start(Map<String, String> environment, Path data, List<String> words) {
     var leaks = List.of("-Dio.netty.leakDetection.level=paranoid");
     var up = Run.start(environment, command(leaks, words));
     try {
