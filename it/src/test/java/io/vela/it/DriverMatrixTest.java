@@ -139,8 +139,8 @@ final class DriverMatrixTest {
   @ParameterizedTest
   @EnumSource
   void aDriverDoesThroughVelaWhatItCan(Driver driver) throws Exception {
-    var environment = environment(driver);
     prepare(driver.branch());
+    var environment = environment(driver);
 
     var outcome = Run.program(environment, command(driver, environment));
 
