@@ -148,8 +148,7 @@ final class DriverMatrixTest {
     assertThat(outcome.code()).as(said).isZero();
     var told = told(outcome.out());
     assertThat(told.entrySet()).as(said).allMatch(check -> check.getValue().isEmpty());
-    assertThat(told.keySet()).doesNotContainAnyElementsOf(driver.cannot.keySet());
-    assertThat(told.keySet().stream().toList())
+    assertThat(told.keySet())
         .containsExactlyInAnyOrderElementsOf(
             CHECKS.stream().filter(check -> !driver.cannot.containsKey(check)).toList());
     theBindingWasUsed(driver);
@@ -293,6 +292,9 @@ final class DriverMatrixTest {
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            // With OpenSSL r2dbc-postgresql sends no ALPN, which direct TLS needs.
+            "-Dio.netty.handler.ssl.noOpenSsl=true",
             "--enable-native-access=ALL-UNNAMED",
             "-Djdk.net.hosts.file=" + hosts,
             "-cp",
