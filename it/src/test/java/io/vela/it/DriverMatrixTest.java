@@ -224,15 +224,24 @@ final class DriverMatrixTest {
     var environment =
         new HashMap<>(
             Map.of(
-                "VELA_PORT", Integer.toString(vela.port()),
-                "VELA_TLS_PORT", Integer.toString(tlsPort),
-                "VELA_USER", "app",
-                "VELA_PASSWORD", "app",
-                "VELA_DATABASE", "app",
-                "VELA_BRANCH", branch,
-                "VELA_SERVER_NAME", branch + ".db.test",
-                "VELA_CA", vela.data().resolve("tls/server.crt").toString(),
-                "VELA_OTHER_CA", otherAuthority.toString()));
+                "VELA_PORT",
+                Integer.toString(vela.port()),
+                "VELA_TLS_PORT",
+                Integer.toString(tlsPort),
+                "VELA_USER",
+                "app",
+                "VELA_PASSWORD",
+                "app",
+                "VELA_DATABASE",
+                "app",
+                "VELA_BRANCH",
+                branch,
+                "VELA_SERVER_NAME",
+                branch + ".db.test",
+                "VELA_CA",
+                vela.data().resolve("tls/server.crt").toString(),
+                "VELA_OTHER_CA",
+                otherAuthority.toString()));
     environment.put("VELA_TOKEN_ID", shown(token, "id"));
     environment.put("VELA_TOKEN_SECRET", shown(token, "secret"));
     switch (driver) {

@@ -38,8 +38,7 @@ class LoginAsPostgresTest {
 
   @BeforeAll
   static void start() throws Exception {
-    psql =
-        new DebianPackages(System.err::println).ensure("psql", "postgresql-client").toString();
+    psql = new DebianPackages(System.err::println).ensure("psql", "postgresql-client").toString();
     postgres = RealPostgres.start();
     postgres.sql("create role app login password 'right'");
     postgres.sql("create role single login password 'right' connection limit 1");
@@ -228,8 +227,7 @@ class LoginAsPostgresTest {
   @ValueSource(strings = {"long_scram", "long_md5"})
   void aPasswordMayHaveAThousandBytes(String user) throws Exception {
     // Its own rules let nobody in with md5.
-    var addresses =
-        user.equals("long_md5") ? List.of(vela()) : List.of(postgres.address(), vela());
+    var addresses = user.equals("long_md5") ? List.of(vela()) : List.of(postgres.address(), vela());
     for (var address : addresses) {
       assertThat(psql(address, user, LONG_PASSWORD)).isEqualTo("let in");
       assertThat(psql(address, user, LONG_PASSWORD.substring(1))).isEqualTo("refused");

@@ -30,18 +30,20 @@ final class PgjdbcProgram {
   public static void main(String[] args) {
     new Checks()
         .add("database-name", () -> inBranch(Map.of()))
-        .add("option", () -> inBranch(Map.of("PGDBNAME", database(), "options", "branch=" + branch())))
+        .add(
+            "option",
+            () -> inBranch(Map.of("PGDBNAME", database(), "options", "branch=" + branch())))
         .add("option-setting", PgjdbcProgram::optionSetting)
         .add(
             "server-name",
             () -> {
               var name = given("VELA_SERVER_NAME");
-              inBranch(tls(Map.of("PGDBNAME", database(), "PGHOST", name, "sslmode", "verify-full")));
+              inBranch(
+                  tls(Map.of("PGDBNAME", database(), "PGHOST", name, "sslmode", "verify-full")));
             })
         .add("token-user", () -> inBranch(token(Map.of())))
         .add("token-bearer", PgjdbcProgram::tokenBearer)
-        .add(
-            "token-binding", () -> inBranch(token(tls(Map.of("channelBinding", "require")))))
+        .add("token-binding", () -> inBranch(token(tls(Map.of("channelBinding", "require")))))
         .add("no-branch", () -> refused("3D000", Map.of("PGDBNAME", database())))
         .add("wrong-password", () -> refused("28P01", Map.of("password", "wrong")))
         .add("scram-plus", () -> inBranch(tls(Map.of("channelBinding", "require"))))
@@ -190,8 +192,7 @@ final class PgjdbcProgram {
         var statement = connection.createStatement()) {
       statement.execute("LISTEN news");
       value(other, "SELECT pg_notify('news', 'hello')");
-      var heard =
-          connection.unwrap(PGConnection.class).getNotifications(Checks.SECONDS * 1000)[0];
+      var heard = connection.unwrap(PGConnection.class).getNotifications(Checks.SECONDS * 1000)[0];
       same(heard.getName() + " " + heard.getParameter(), "news hello");
       same(heard.getPID(), other.unwrap(PGConnection.class).getBackendPID());
     }
@@ -217,8 +218,7 @@ final class PgjdbcProgram {
     try (var connection = connect(Map.of())) {
       var twice = error(connection, "INSERT INTO marker SELECT name FROM marker RETURNING name");
       same(twice.getSQLState(), "23505");
-      same(
-          String.valueOf(twice.getServerErrorMessage()).contains("marker_pkey"), true);
+      same(String.valueOf(twice.getServerErrorMessage()).contains("marker_pkey"), true);
       same(error(connection, "SELECT * FROM no_such_table").getSQLState(), "42P01");
       same(error(connection, "SELECT 'x'::int").getSQLState(), "22P02");
       same(value(connection, "SELECT 1"), "1");

@@ -157,8 +157,7 @@ final class R2dbcProgram {
         : String.valueOf(error);
   }
 
-  private static void refused(
-      String sqlState, PostgresqlConnectionConfiguration.Builder settings) {
+  private static void refused(String sqlState, PostgresqlConnectionConfiguration.Builder settings) {
     same(sqlState(failure(() -> connected(settings, _ -> {}))), sqlState);
   }
 
@@ -183,8 +182,7 @@ final class R2dbcProgram {
             .sslParameters(
                 _ -> {
                   var parameters = new SSLParameters();
-                  parameters.setServerNames(
-                      List.of(new SNIHostName(given("VELA_SERVER_NAME"))));
+                  parameters.setServerNames(List.of(new SNIHostName(given("VELA_SERVER_NAME"))));
                   return parameters;
                 }));
   }
@@ -237,8 +235,7 @@ final class R2dbcProgram {
                 }));
   }
 
-  private static void cancel(PostgresqlConnectionConfiguration.Builder settings)
-      throws Exception {
+  private static void cancel(PostgresqlConnectionConfiguration.Builder settings) throws Exception {
     connected(
         settings,
         connection ->

@@ -219,8 +219,7 @@ final class VertxProgram {
                 options(),
                 other -> {
                   var sleeping = connection.query("SELECT pg_sleep(30)").execute();
-                  Checks.untilAsleep(
-                      sql -> (Long) value(other, sql), connection.processId());
+                  Checks.untilAsleep(sql -> (Long) value(other, sql), connection.processId());
                   await(connection.cancelRequest());
                   same(sqlState(failure(() -> await(sleeping))), "57014");
                   same(value(connection, "SELECT 1"), 1);

@@ -34,7 +34,8 @@ public final class Machine {
     var python = "/usr/bin/python3";
     if (!Files.isExecutable(Path.of(python)) || !hasPsycopg(python)) {
       if (!ROOT) {
-        throw new AssertionError("psycopg 3 is missing: install the Debian package python3-psycopg");
+        throw new AssertionError(
+            "psycopg 3 is missing: install the Debian package python3-psycopg");
       }
       install("psycopg 3", "python3-psycopg");
     }

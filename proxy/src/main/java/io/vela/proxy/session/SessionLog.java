@@ -60,12 +60,7 @@ final class SessionLog {
     branch = located.value();
     begun = true;
     log.info(
-        "session began id={} branch={} role={} client={} auth={}",
-        id,
-        branch,
-        role,
-        client,
-        proof);
+        "session began id={} branch={} role={} client={} auth={}", id, branch, role, client, proof);
   }
 
   void refused(ErrorMessage error) {

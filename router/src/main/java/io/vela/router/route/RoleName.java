@@ -11,7 +11,8 @@ public final class RoleName {
 
   /**
    * The part of a name that counts: its first 63 bytes, without a word about the rest ({@code
-   * ProcessStartupPacket}). A character that is cut in two is no character, so that no role matches.
+   * ProcessStartupPacket}). A character that is cut in two is no character, so that no role
+   * matches.
    */
   public static String truncate(String name) {
     var bytes = name.getBytes(UTF_8);
