@@ -220,7 +220,7 @@ final class DriverMatrixTest {
 
   private static Map<String, String> environment(Driver driver) throws IOException {
     var branch = driver.branch();
-    var token = vela.cli("token", "create", "--branch", branch).text();
+    var token = vela.mintToken(branch);
     var environment =
         new HashMap<>(
             Map.of(
@@ -242,8 +242,8 @@ final class DriverMatrixTest {
                 vela.data().resolve("tls/server.crt").toString(),
                 "VELA_OTHER_CA",
                 otherAuthority.toString()));
-    environment.put("VELA_TOKEN_ID", shown(token, "id"));
-    environment.put("VELA_TOKEN_SECRET", shown(token, "secret"));
+    environment.put("VELA_TOKEN_ID", token.id());
+    environment.put("VELA_TOKEN_SECRET", token.secret());
     switch (driver) {
       case PSQL_15 -> environment.put("PSQL", Machine.psql());
       case PSQL_WITH_LIBPQ_18 -> {
@@ -255,12 +255,6 @@ final class DriverMatrixTest {
       case PGJDBC, R2DBC_POSTGRESQL, VERTX_PG_CLIENT, PSYCOPG_3 -> {}
     }
     return environment;
-  }
-
-  private static String shown(String token, String name) {
-    var value = Pattern.compile("(?m)^" + name + " +(\\S+)$").matcher(token);
-    assertThat(value.find()).as(token).isTrue();
-    return value.group(1);
   }
 
   /** The embedded Postgres brings libpq, but no program that uses it. */

@@ -171,12 +171,7 @@ public final class Vela implements AutoCloseable {
   /** A value of {@code client.json}. */
   private String client(String name) {
     try {
-      var text = Files.readString(data.resolve("client.json"));
-      var value = Pattern.compile("\"" + name + "\"\\s*:\\s*\"([^\"]+)\"").matcher(text);
-      if (!value.find()) {
-        throw new AssertionError("no " + name + " in client.json");
-      }
-      return value.group(1);
+      return value(Files.readString(data.resolve("client.json")), name);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -187,6 +182,29 @@ public final class Vela implements AutoCloseable {
     var body = Http.send(httpUrl() + "/v1/branches/" + branch, client("token"));
     var state = Pattern.compile("\"state\"\\s*:\\s*\"(\\w+)\"").matcher(body);
     return state.find() ? state.group(1) : "absent";
+  }
+
+  /**
+   * A new token of a branch.
+   *
+   * @param id its public part
+   * @param secret what proves it
+   */
+  public record Token(String id, String secret) {}
+
+  /** Makes a token for a branch that is there. */
+  public Token mintToken(String branch) {
+    var request = "{\"branch\": \"" + branch + "\"}";
+    var body = Http.post(httpUrl() + "/v1/tokens", client("token"), request);
+    return new Token(value(body, "id"), value(body, "secret"));
+  }
+
+  private static String value(String json, String name) {
+    var value = Pattern.compile("\"" + name + "\"\\s*:\\s*\"([^\"]+)\"").matcher(json);
+    if (!value.find()) {
+      throw new AssertionError("no " + name + " in " + json);
+    }
+    return value.group(1);
   }
 
   /** Ends it as a crash would. */
