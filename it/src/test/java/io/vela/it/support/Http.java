@@ -8,7 +8,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 
-/** A GET. */
+/** Requests to REST, metrics and health. */
 public final class Http {
   private Http() {}
 
@@ -25,6 +25,17 @@ public final class Http {
   static String send(String url, String token) {
     var request = HttpRequest.newBuilder(URI.create(url));
     return exchange(request.header("Authorization", "Bearer " + token)).body();
+  }
+
+  /** The body of any answer to a POST of JSON with a token. */
+  static String post(String url, String token, String json) {
+    var request =
+        HttpRequest.newBuilder(URI.create(url)).header("Content-Type", "application/json");
+    return exchange(
+            request
+                .header("Authorization", "Bearer " + token)
+                .POST(HttpRequest.BodyPublishers.ofString(json)))
+        .body();
   }
 
   private static HttpResponse<String> exchange(HttpRequest.Builder request) {

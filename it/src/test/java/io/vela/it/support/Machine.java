@@ -29,6 +29,23 @@ public final class Machine {
     return program("node", "nodejs");
   }
 
+  /** The path of a Python that has psycopg 3: the system's, since Debian has it as a package. */
+  public static synchronized String pythonWithPsycopg() {
+    var python = "/usr/bin/python3";
+    if (!Files.isExecutable(Path.of(python)) || !hasPsycopg(python)) {
+      if (!ROOT) {
+        throw new AssertionError(
+            "psycopg 3 is missing: install the Debian package python3-psycopg");
+      }
+      install("psycopg 3", "python3-psycopg");
+    }
+    return python;
+  }
+
+  private static boolean hasPsycopg(String python) {
+    return Run.program(python, "-c", "import psycopg").code() == 0;
+  }
+
   /** The folder of the newest system Postgres with server, pg_basebackup and pgbench. */
   public static synchronized Path systemPostgres() {
     var found = systemPostgresIfThere();

@@ -60,6 +60,18 @@ public final class Vela implements AutoCloseable {
       words.addAll(List.of("--http", "127.0.0.1:0"));
     }
     words.addAll(given);
+    return start(environment, data, words);
+  }
+
+  /** Starts with the listeners that a configuration file has. */
+  public static Vela startAsConfigured(Path data, Path config, String... options) {
+    var words = new ArrayList<>(List.of("up", "--data", data.toString()));
+    words.addAll(List.of("--config", config.toString(), "--http", "127.0.0.1:0"));
+    words.addAll(List.of(options));
+    return start(Map.of(), data, words);
+  }
+
+  private static Vela start(Map<String, String> environment, Path data, List<String> words) {
     var leaks = List.of("-Dio.netty.leakDetection.level=paranoid");
     var up = Run.start(environment, command(leaks, words));
     try {
@@ -159,12 +171,7 @@ public final class Vela implements AutoCloseable {
   /** A value of {@code client.json}. */
   private String client(String name) {
     try {
-      var text = Files.readString(data.resolve("client.json"));
-      var value = Pattern.compile("\"" + name + "\"\\s*:\\s*\"([^\"]+)\"").matcher(text);
-      if (!value.find()) {
-        throw new AssertionError("no " + name + " in client.json");
-      }
-      return value.group(1);
+      return value(Files.readString(data.resolve("client.json")), name);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -175,6 +182,29 @@ public final class Vela implements AutoCloseable {
     var body = Http.send(httpUrl() + "/v1/branches/" + branch, client("token"));
     var state = Pattern.compile("\"state\"\\s*:\\s*\"(\\w+)\"").matcher(body);
     return state.find() ? state.group(1) : "absent";
+  }
+
+  /**
+   * A new token of a branch.
+   *
+   * @param id its public part
+   * @param secret what proves it
+   */
+  public record Token(String id, String secret) {}
+
+  /** Makes a token for a branch that is there. */
+  public Token mintToken(String branch) {
+    var request = "{\"branch\": \"" + branch + "\"}";
+    var body = Http.post(httpUrl() + "/v1/tokens", client("token"), request);
+    return new Token(value(body, "id"), value(body, "secret"));
+  }
+
+  private static String value(String json, String name) {
+    var value = Pattern.compile("\"" + name + "\"\\s*:\\s*\"([^\"]+)\"").matcher(json);
+    if (!value.find()) {
+      throw new AssertionError("no " + name + " in " + json);
+    }
+    return value.group(1);
   }
 
   /** Ends it as a crash would. */

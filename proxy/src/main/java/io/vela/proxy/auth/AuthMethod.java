@@ -13,6 +13,11 @@ public sealed interface AuthMethod
   /** The method's name as a metric label. */
   String label();
 
+  /** What the client has proven itself by, for the log; more than the label once that is known. */
+  default String proof() {
+    return label();
+  }
+
   /** Whether it can be passed by guessing, so that failures must slow the next attempts. */
   default boolean isGuess() {
     return false;

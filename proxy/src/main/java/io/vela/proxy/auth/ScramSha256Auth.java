@@ -63,6 +63,12 @@ public final class ScramSha256Auth implements AuthMethod {
     return label;
   }
 
+  /** With {@code -plus} where the connection was bound. */
+  @Override
+  public String proof() {
+    return bound ? label + "-plus" : label;
+  }
+
   @Override
   public boolean isGuess() {
     return true;

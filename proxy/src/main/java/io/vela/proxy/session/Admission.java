@@ -349,7 +349,7 @@ final class Admission {
     }
     session.timer().cancel();
     client.passwordsComplete();
-    session.log().began(target.get().branch());
+    session.log().began(target.get().branch(), authenticating.method().proof());
     attachment.begin(authenticating, target.get());
   }
 }

@@ -53,10 +53,14 @@ final class SessionLog {
     role = printable(request.address().role());
   }
 
-  void began(BranchName located) {
+  /**
+   * @param proof what the client has proven itself by
+   */
+  void began(BranchName located, String proof) {
     branch = located.value();
     begun = true;
-    log.info("session began id={} branch={} role={} client={}", id, branch, role, client);
+    log.info(
+        "session began id={} branch={} role={} client={} auth={}", id, branch, role, client, proof);
   }
 
   void refused(ErrorMessage error) {

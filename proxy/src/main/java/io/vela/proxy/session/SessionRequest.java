@@ -3,6 +3,7 @@ package io.vela.proxy.session;
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
 import io.vela.router.route.BranchAddress;
 import io.vela.router.route.BranchAddress.PresentedToken;
+import io.vela.router.route.RoleName;
 import java.util.LinkedHashMap;
 
 /**
@@ -14,7 +15,7 @@ import java.util.LinkedHashMap;
 record SessionRequest(StartupMessage startup, BranchAddress address) {
   /** The user as the client gave it, a token's id included: what Postgres would quote to it. */
   String user() {
-    return startup.user();
+    return RoleName.truncate(startup.user());
   }
 
   /** Whether a token in full was presented: then no password is asked. */

@@ -96,7 +96,8 @@ public final class BranchAddressParser {
       database = database.substring(0, at);
     }
     var userToken = userToken(user);
-    var role = userToken.isPresent() ? user.substring(0, user.lastIndexOf('~')) : user;
+    var role =
+        RoleName.truncate(userToken.isPresent() ? user.substring(0, user.lastIndexOf('~')) : user);
     var branches = new ArrayList<BranchName>();
     var tokens = new ArrayList<AsBearer>();
     for (var name : named) {
