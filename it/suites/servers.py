@@ -41,6 +41,8 @@ listen:
   - address: 127.0.0.1:{port}
     default-branch: {branch}
 http: 127.0.0.1:0
+postgres:
+  search-path: [{postgres}]
 baselines:
   main:
     branches:
@@ -172,7 +174,7 @@ class Servers:
     def start_vela(self):
         config = self.top / "vela.yaml"
         policy = "\n".join("      " + line for line in self.chosen.policy)
-        config.write_text(CONFIG.format(port=self.vela.port, branch=BRANCH, policy=policy))
+        config.write_text(CONFIG.format(port=self.vela.port, branch=BRANCH, postgres=self.bin.parent, policy=policy))
         # The first call builds Vela if need be.
         run([self.chosen.vela, "--version"])
         log = self.start("vela", [self.chosen.vela, "up", "--data", self.vela_data, "--config", config, *self.chosen.vela_option],
