@@ -249,6 +249,8 @@ def as_postgres(command):
 
 def main(suite):
     """Runs a script's work: its return value is the exit code."""
+    # Ended from outside, both servers are stopped all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(suite())
     except Failed as failed:
