@@ -229,7 +229,7 @@ final class AdminServerTest {
   @ValueSource(strings = {"A", "-a", "a%2Fb", "..%2F..%2Fetc", "a%00"})
   void aBranchNameThatCannotBeIsAProblem(String name) throws Exception {
     assertThat(get("/v1/branches/" + name).statusCode()).isEqualTo(400);
-    assertThat(router.calls).containsOnly("verify");
+    assertThat(router.calls).containsOnly("authorize -");
   }
 
   @Test

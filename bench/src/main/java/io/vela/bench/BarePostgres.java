@@ -38,8 +38,14 @@ final class BarePostgres {
     this.run = Files.createDirectories(run);
     this.user = user;
     this.settings = List.copyOf(settings);
-    Files.writeString(run.resolve("hba"), "local all all trust\nhost all all 127.0.0.1/32 trust\n");
+    Files.writeString(
+        run.resolve("hba"), "local all all trust\nhost all bench 127.0.0.1/32 scram-sha-256\n");
     user.own(run);
+  }
+
+  /** Where it listens on a Unix socket. */
+  Path socketFolder() {
+    return run;
   }
 
   /** Milliseconds from the start of the process to the first row; it is stopped again. */

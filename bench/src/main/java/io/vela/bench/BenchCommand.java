@@ -8,16 +8,14 @@ import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.cli.Subcommand;
 import io.vela.config.PostgresConfig;
 import io.vela.config.value.ByteSize;
-import io.vela.config.value.Secret;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,7 +37,16 @@ public final class BenchCommand implements Subcommand {
     wake,
     create,
     relay,
-    all
+    connect,
+    density,
+    storm,
+    branch_speed,
+    all;
+
+    @Override
+    public String toString() {
+      return name().replace('_', '-');
+    }
   }
 
   @Spec private CommandSpec spec;
@@ -64,6 +71,11 @@ public final class BenchCommand implements Subcommand {
       names = "--large",
       description = "Size of the large baseline; 0 leaves it out. Default: ${DEFAULT-VALUE}.")
   private String large = "5GB";
+
+  @Option(
+      names = "--peers",
+      description = "Measure PgBouncer and HAProxy too; as root, installs them when missing.")
+  private boolean peers;
 
   @Option(
       names = "--work",
@@ -125,70 +137,43 @@ public final class BenchCommand implements Subcommand {
               large:
                 branches:
                   create-on-connect: ["large-*"]
+              tables100:
+                branches:
+                  create-on-connect: ["tables100-*"]
+              tables10000:
+                branches:
+                  create-on-connect: ["tables10000-*"]
               main:
                 branches:
                   suspend-after: 1h
             """);
     say("starting vela up in " + top);
     try (var vela = VelaUnderTest.start(top.resolve("data"), config)) {
+      var bed =
+          new Bed(
+              vela, postgres.bin(), user, top, runs, Duration.ofSeconds(seconds), peers, this::say);
       var figures = new ArrayList<Figure>();
-      var floorData = vela.dataOfNewBranch("floor", "main");
-      var bin = postgres.bin();
-      if (wants(Bench.wake) || wants(Bench.create)) {
-        var floor =
-            new BarePostgres(
-                bin.resolve("postgres"), floorData, top.resolve("floor"), user, List.of());
-        var bench = new WakeBench(vela, floor, runs);
-        if (wants(Bench.wake)) {
-          say("wake");
-          figures.add(bench.wake());
+      for (var bench : EnumSet.allOf(Bench.class)) {
+        if (bench != Bench.all && wants(bench)) {
+          say(bench.toString());
+          figures.addAll(benchmark(bench).run(bed));
         }
-        if (wants(Bench.create)) {
-          say("create");
-          figures.add(bench.create());
-          var size = ByteSize.parse(large);
-          if (size.bytes() > 0) {
-            say("filling a cluster of " + size);
-            var cluster = LargeCluster.make(top.resolve("large"), bin, user, size);
-            vela.importDirectory("large", cluster);
-            say("create from " + size);
-            figures.add(bench.createLarge(size.toString(), "large-"));
-          }
-        }
-      }
-      if (wants(Bench.relay)) {
-        say("relay");
-        figures.addAll(relay(vela, bin, floorData, top, user));
       }
       return new Report(setting(vela, version(postgres)), figures);
     }
   }
 
-  private List<Figure> relay(
-      VelaUnderTest vela, Path bin, Path floorData, Path top, ServiceUser user) throws Exception {
-    int port;
-    try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      port = socket.getLocalPort();
-    }
-    // The settings of a branch, so that the relay is all that differs.
-    var settings =
-        List.of(
-            "-p",
-            Integer.toString(port),
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "shared_buffers=" + PostgresConfig.DEFAULT.sharedBuffers().bytes() / 8192,
-            "-c",
-            "synchronous_commit=off");
-    var pgbench = Pgbench.find(this::say);
-    var direct = new Pgbench.Server("127.0.0.1", port, "postgres", new Secret(""), "postgres");
-    var bare =
-        new BarePostgres(bin.resolve("postgres"), floorData, top.resolve("direct"), user, settings);
-    try (var _ = bare.start()) {
-      return new RelayBench(vela, direct, pgbench, Math.min(runs, 7), Duration.ofSeconds(seconds))
-          .run();
-    }
+  private Benchmark benchmark(Bench bench) {
+    return switch (bench) {
+      case wake -> new WakeBench();
+      case create -> new CreateBench(ByteSize.parse(large));
+      case relay -> new RelayBench();
+      case connect -> new ConnectBench();
+      case density -> new DensityBench();
+      case storm -> new StormBench();
+      case branch_speed -> new BranchSpeedBench();
+      case all -> throw new IllegalArgumentException("all is each of the others");
+    };
   }
 
   private static String version(Installation postgres) throws CloneException, InterruptedException {
@@ -206,6 +191,7 @@ public final class BenchCommand implements Subcommand {
     setting.put("kernel", System.getProperty("os.version"));
     setting.put("cores", Integer.toString(Runtime.getRuntime().availableProcessors()));
     setting.put("pool", vela.pool().encode());
+    setting.put("vela, from start to ready", Math.round(vela.startMillis()) + " ms");
     return setting;
   }
 

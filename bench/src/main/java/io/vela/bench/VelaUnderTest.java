@@ -26,8 +26,10 @@ final class VelaUnderTest implements AutoCloseable {
   private final Path data;
   private final ClientFile address;
   private final VelaClient rest;
+  private final double startMillis;
 
-  private VelaUnderTest(Process process, Path data, ClientFile address) {
+  private VelaUnderTest(Process process, Path data, ClientFile address, double startMillis) {
+    this.startMillis = startMillis;
     this.process = process;
     this.data = data;
     this.address = address;
@@ -37,12 +39,20 @@ final class VelaUnderTest implements AutoCloseable {
   /** Starts it and waits until it is ready. */
   static VelaUnderTest start(Path data, Path config) throws IOException {
     var words = new ArrayList<String>();
-    words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    words.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"));
-    words.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.vela.cli.Vela", "up"));
+    // As users start it, with the launcher's flags; without one as it stands on the class path.
+    var launcher = System.getenv("VELA_LAUNCHER");
+    if (launcher == null) {
+      words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+      words.add("--enable-native-access=ALL-UNNAMED");
+      words.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.vela.cli.Vela"));
+    } else {
+      words.add(launcher);
+    }
+    words.addAll(List.of("up", "--tls-self-signed"));
     words.addAll(List.of("--data", data.toString(), "--config", config.toString()));
     words.addAll(List.of("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"));
     var output = data.resolveSibling("up.log");
+    long begin = System.nanoTime();
     var process = Command.of(words).start(output);
     long deadline = System.nanoTime() + START_LIMIT.toNanos();
     while (!Files.readString(output).lines().anyMatch(line -> line.startsWith("ready"))) {
@@ -52,9 +62,10 @@ final class VelaUnderTest implements AutoCloseable {
       }
       LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
     }
+    double startMillis = (System.nanoTime() - begin) / 1e6;
     var address =
         ClientFile.read(data).orElseThrow(() -> new IOException("vela up wrote no client.json"));
-    return new VelaUnderTest(process, data, address);
+    return new VelaUnderTest(process, data, address, startMillis);
   }
 
   /** A client of a branch, with a token for the whole system. */
@@ -75,12 +86,45 @@ final class VelaUnderTest implements AutoCloseable {
         address.listen().port(),
         ROLE + "~" + token.id,
         token.secret,
-        ROLE + "@" + branch);
+        ROLE + "@" + branch,
+        false);
+  }
+
+  /** What it shows to clients that want TLS. */
+  Peer.Certificate certificate() {
+    return new Peer.Certificate(data.resolve("tls/server.crt"), data.resolve("tls/server.key"));
+  }
+
+  /** The process's number. */
+  long pid() {
+    return process.pid();
+  }
+
+  /** How long it took from the start of the process to the line {@code ready}, in ms. */
+  double startMillis() {
+    return startMillis;
+  }
+
+  /** What the REST API answers, and how long that took, in ms. */
+  double timed(String path) throws CliException {
+    long begin = System.nanoTime();
+    rest.get(path);
+    return (System.nanoTime() - begin) / 1e6;
+  }
+
+  /** Where metrics are. */
+  URI metrics() {
+    return URI.create(address.http() + "/metrics");
+  }
+
+  /** Creates a branch, asleep. */
+  void createBranch(String branch, String baseline) throws CliException {
+    rest.post("/v1/branches/" + branch, new JsonObject().put("baseline", baseline));
   }
 
   /** Creates a branch, asleep, and returns its data directory, which nobody else uses meanwhile. */
   Path dataOfNewBranch(String branch, String baseline) throws CliException {
-    rest.post("/v1/branches/" + branch, new JsonObject().put("baseline", baseline));
+    createBranch(branch, baseline);
     var id = rest.get("/v1/branches/" + branch).getString("id");
     return data.resolve("pool/clones").resolve(id).resolve("data");
   }

@@ -57,7 +57,7 @@ final class ReloadTest {
 
       Files.writeString(config, ANY + "\nnetwork: {event-loops: 3}\n");
       assertThat(vela.cli("reload").text())
-          .isEqualTo("applied: baselines\nchanged, but in force only after a restart: network\n");
+          .isEqualTo("applied: baselines\nchanged, but in force only after a restart: network");
 
       connect(vela, "dev").close();
       assertThat(connected.isValid(10)).isTrue();

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.agent.Endpoint;
+import io.vela.agent.Role;
 import io.vela.config.ConnectionLimits;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
@@ -43,6 +44,7 @@ class ArrivalTest {
   void listen() throws Exception {
     router.refuses = _ -> Optional.empty();
     router.wakes = CompletableFuture::new;
+    router.roles.put("app", new Role("app", Optional.empty(), true, false, -1, Optional.empty()));
     server = open(ProxyProtocolConfig.OFF, TlsConfig.OFF, Optional.empty(), Optional.empty());
   }
 

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.agent.Endpoint;
+import io.vela.agent.Role;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
 import io.vela.config.NetworkConfig;
@@ -39,6 +40,7 @@ class HostileInstanceTest {
     instance.bind(UnixDomainSocketAddress.of(socket));
     router = new ScriptedRouter(new Endpoint.UnixSocket(socket.toString()));
     router.refuses = _ -> Optional.empty();
+    router.roles.put("app", new Role("app", Optional.empty(), true, false, -1, Optional.empty()));
     var limits = LimitsConfig.DEFAULT;
     server =
         ProxyServer.start(

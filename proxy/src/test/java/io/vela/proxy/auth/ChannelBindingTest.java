@@ -101,6 +101,7 @@ class ChannelBindingTest {
     return new CertificateBuilder()
         .algorithm(algorithm)
         .subject("CN=a")
+        .setIsCertificateAuthority(true)
         .buildSelfSigned()
         .getCertificate();
   }

@@ -33,6 +33,8 @@ class RefusalTest {
             new RouteFailure.ReplicationForbidden(new BranchName("pr-1"), new BaselineName("main")),
             "28000"),
         arguments(new RouteFailure.BadToken(), "28P01"),
+        arguments(new RouteFailure.NoSuchToken("k3f9x2"), "3D000"),
+        arguments(new RouteFailure.TokenRevoked("k3f9x2"), "57P01"),
         arguments(new RouteFailure.NotGranted("not granted"), "28000"),
         arguments(new RouteFailure.Forbidden("forbidden"), "28000"),
         arguments(new RouteFailure.InUse("in use", List.of()), "57P03"),

@@ -1,0 +1,82 @@
+package io.vela.bench;
+
+import io.vela.config.PostgresConfig;
+import io.vela.config.value.Secret;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+
+/** A bare Postgres that runs with the settings of a branch and serves over TCP, by SCRAM. */
+final class DirectPostgres implements AutoCloseable {
+  private static final String PASSWORD = "bench";
+
+  private final BarePostgres.Server running;
+  private final Pgbench.Server server;
+  private final Path socketFolder;
+
+  private DirectPostgres(BarePostgres.Server running, Pgbench.Server server, Path socketFolder) {
+    this.running = running;
+    this.server = server;
+    this.socketFolder = socketFolder;
+  }
+
+  /**
+   * Starts it and waits until it serves.
+   *
+   * @param data a data directory that nobody else uses meanwhile
+   * @param name of its folder below the bed's
+   */
+  static DirectPostgres start(Bed bed, Path data, String name, Path psql)
+      throws IOException, InterruptedException {
+    int port = Bed.freePort();
+    var settings =
+        List.of(
+            "-p",
+            Integer.toString(port),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "shared_buffers=" + PostgresConfig.DEFAULT.sharedBuffers().bytes() / 8192,
+            "-c",
+            "synchronous_commit=off");
+    var bare = bed.bare(data, name, settings);
+    var running = bare.start();
+    var own =
+        new Pgbench.Server(
+            bare.socketFolder().toString(), port, "postgres", new Secret(""), "postgres", false);
+    boolean ready = false;
+    try {
+      LibpqProgram.psql(
+          psql,
+          own,
+          Duration.ofMinutes(1),
+          "-c",
+          "DROP ROLE IF EXISTS bench",
+          "-c",
+          "CREATE ROLE bench SUPERUSER LOGIN PASSWORD '" + PASSWORD + "'");
+      ready = true;
+    } finally {
+      if (!ready) {
+        running.close();
+      }
+    }
+    return new DirectPostgres(
+        running,
+        new Pgbench.Server("127.0.0.1", port, "bench", new Secret(PASSWORD), "postgres", false),
+        bare.socketFolder());
+  }
+
+  Pgbench.Server server() {
+    return server;
+  }
+
+  Path socketFolder() {
+    return socketFolder;
+  }
+
+  @Override
+  public void close() throws IOException {
+    running.close();
+  }
+}

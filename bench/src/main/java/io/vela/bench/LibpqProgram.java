@@ -1,0 +1,38 @@
+package io.vela.bench;
+
+import io.vela.agent.exec.Command;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Runs psql and pgbench with what a server asks of its clients. */
+final class LibpqProgram {
+  private LibpqProgram() {}
+
+  /** Runs a program to its end and returns what it printed. */
+  static String run(List<String> command, Pgbench.Server server, Duration limit)
+      throws IOException, InterruptedException {
+    var result =
+        Command.of(command)
+            .env("PGPASSWORD", server.password().reveal())
+            .env("PGSSLMODE", server.tls() ? "require" : "disable")
+            .within(limit)
+            .run();
+    if (!result.ok()) {
+      throw new IOException(result.problem() + "\n" + result.detail());
+    }
+    return result.stdout();
+  }
+
+  /** Runs psql with one command, for its effect. */
+  static void psql(Path program, Pgbench.Server server, Duration limit, String... words)
+      throws IOException, InterruptedException {
+    var command = new ArrayList<>(List.of(program.toString(), "-X", "-q"));
+    command.addAll(server.arguments());
+    command.addAll(List.of("-d", server.database(), "-v", "ON_ERROR_STOP=1"));
+    command.addAll(List.of(words));
+    run(command, server, limit);
+  }
+}
