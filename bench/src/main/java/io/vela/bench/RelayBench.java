@@ -173,8 +173,7 @@ final class RelayBench implements Benchmark {
     return figures;
   }
 
-  private static double rate(
-      Path psql, Pgbench.Server server, Duration limit, List<String> words)
+  private static double rate(Path psql, Pgbench.Server server, Duration limit, List<String> words)
       throws Exception {
     long begin = System.nanoTime();
     LibpqProgram.psql(psql, server, limit, words.toArray(String[]::new));

@@ -41,6 +41,7 @@ final class RouterMetrics {
   private final Map<CloneId, Gauge> exclusive = new ConcurrentHashMap<>();
   private final Map<CloneId, Long> exclusiveBytes = new ConcurrentHashMap<>();
   private final Set<CloneId> unmeasured = ConcurrentHashMap.newKeySet();
+  private final Set<BaselineName> aged = ConcurrentHashMap.newKeySet();
   private volatile Optional<PoolInfo> pool = Optional.empty();
 
   RouterMetrics(MeterRegistry registry, CloneService agent, Catalog catalog) {
@@ -98,7 +99,11 @@ final class RouterMetrics {
         .increment();
   }
 
+  /** The baseline is there, or has a newer snapshot. */
   void baseline(BaselineName name, Baselines baselines, Clock clock) {
+    if (!aged.add(name)) {
+      return;
+    }
     Gauge.builder(
             "vela.snapshot.age.seconds",
             () ->
