@@ -11,6 +11,8 @@ import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.catalog.BranchRow;
+import io.vela.router.room.Place;
+import io.vela.router.room.Ticket;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,6 +46,8 @@ final class BranchLife {
   private long generation;
   private Wake wake;
   private Stop stop = new Stop(Reason.IDLE, CompletableFuture.completedFuture(null));
+  private Optional<Ticket> ticket = Optional.empty();
+  private Optional<Place> place = Optional.empty();
   private CompletableFuture<Void> changed = new CompletableFuture<>();
   private CompletableFuture<BranchRow> creation = new CompletableFuture<>();
   private CompletableFuture<InstanceExit> exit = new CompletableFuture<>();
@@ -60,7 +64,7 @@ final class BranchLife {
     this.state = state;
     this.row = row;
     this.wake = new Wake(state.since(), false);
-    this.waiters = new Waiters(machine.name(), context, lock);
+    this.waiters = new Waiters(context, lock, this::late, () -> move(Step::withdrawIfUnwanted));
     this.steps =
         new BranchSteps(machine.name(), new BranchProgress(machine, this, context), context);
   }
@@ -71,7 +75,11 @@ final class BranchLife {
    * @param askedAt when the branch was first asked for
    * @param created whether it had to be created first
    */
-  record Wake(Instant askedAt, boolean created) {}
+  record Wake(Instant askedAt, boolean created) {
+    BranchListener.WakeKind kind() {
+      return created ? BranchListener.WakeKind.CREATE : BranchListener.WakeKind.WAKE;
+    }
+  }
 
   /**
    * The last time that the instance stopped, or stops.
@@ -79,6 +87,15 @@ final class BranchLife {
    * @param done completes once it has and listeners know; fails when it takes too long
    */
   record Stop(Reason reason, CompletableFuture<Void> done) {}
+
+  /** What one is told who has waited for as long as he may. */
+  private RouteFailure late() {
+    var name = machine.name();
+    var bound = context.room().occupancy().bound();
+    return bound.isPresent() && step(Step::waitsForRoom)
+        ? new RouteFailure.NoRoom(name, bound.get(), context.room().occupants())
+        : new RouteFailure.WakeTimedOut(name, context.wakeTimeout().get());
+  }
 
   /** Decides under the lock; does what follows without. */
   <T> T step(Function<Step, T> decision) {
@@ -194,6 +211,7 @@ final class BranchLife {
     void bar(RouteFailure reason) {
       barred = Optional.of(reason);
       waiters.takeAll().forEach(waiter -> refuse(waiter.future(), reason));
+      withdrawIfUnwanted();
     }
 
     /** Lets in again whom that reason kept out. */
@@ -204,7 +222,7 @@ final class BranchLife {
     void beginCreate(Creating next, BranchSettings settings) {
       creation = new CompletableFuture<>();
       to(next);
-      after.add(() -> steps.create(next.from(), settings));
+      after.add(() -> steps.create(next, settings));
     }
 
     void beginStart(Starting next) {
@@ -215,7 +233,39 @@ final class BranchLife {
       wake = reason;
       var clone = row.orElseThrow();
       to(next);
-      after.add(() -> steps.start(clone));
+      var asked = context.room().ask(reason.askedAt());
+      ticket = Optional.of(asked);
+      after.add(() -> steps.start(clone, reason.askedAt(), asked));
+    }
+
+    /** Whether it is to start and there is no room for it yet. */
+    boolean waitsForRoom() {
+      return ticket.filter(Ticket::waits).isPresent();
+    }
+
+    /** Who waits for room for nobody stands in the way of others. */
+    void withdrawIfUnwanted() {
+      if (waiters.isEmpty()) {
+        ticket.ifPresent(Ticket::withdraw);
+      }
+    }
+
+    /** The branch has a place for its instance from now on. */
+    void place(Place granted) {
+      ticket = Optional.empty();
+      place = Optional.of(granted);
+    }
+
+    Optional<Place> place() {
+      return place;
+    }
+
+    /** No instance of it runs any more, and none will without a place of its own. */
+    void leaveRoom() {
+      ticket = Optional.empty();
+      var left = place;
+      place = Optional.empty();
+      after.add(() -> left.ifPresent(Place::free));
     }
 
     /** An instance runs from now on. */
@@ -232,6 +282,7 @@ final class BranchLife {
      */
     void beginStop(Running running, Reason reason, RouteFailure told) {
       to(running.suspend(now()));
+      place.ifPresent(Place::leaving);
       stop = new Stop(reason, new CompletableFuture<>());
       after.addAll(leases.revokeAll(told));
       var clone = row.orElseThrow();
@@ -243,6 +294,7 @@ final class BranchLife {
     /** The instance has ended by itself. */
     void ended(Running running) {
       to(running.exited(now()));
+      leaveRoom();
       leases.forgetHeld();
       var done = new CompletableFuture<Void>();
       stop = new Stop(Reason.EXIT, done);
@@ -267,6 +319,7 @@ final class BranchLife {
     void tellIfIdle() {
       if (state instanceof Running && leases.isEmpty()) {
         long epoch = leases.epoch();
+        leases.unusedSince(now());
         tell(listener -> listener.idle(machine, epoch));
       }
     }

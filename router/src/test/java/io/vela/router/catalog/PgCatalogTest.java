@@ -55,7 +55,7 @@ class PgCatalogTest {
   @BeforeEach
   void open() throws Exception {
     catalog = another();
-    sql("truncate baseline, snapshot, branch, token cascade");
+    sql("truncate baseline, snapshot, branch, token, warm_clone cascade");
   }
 
   @AfterEach
