@@ -131,6 +131,8 @@ public final class Branches {
   public long close(Duration bound) throws InterruptedException {
     closed = true;
     var all = List.copyOf(machines.values());
+    // All before the first stops: its room is for nobody any more.
+    all.forEach(machine -> machine.bar(new RouteFailure.ShuttingDown()));
     var done = new CountDownLatch(all.size());
     for (var machine : all) {
       context

@@ -86,6 +86,16 @@ public final class StartPermits {
     }
   }
 
+  /** How many wait for one. */
+  int waiting() {
+    lock.lock();
+    try {
+      return queue.size();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private void wakeFirst() {
     var first = queue.peek();
     if (first != null && held < size) {
