@@ -125,6 +125,11 @@ public final class BenchCommand implements Subcommand {
               large:
                 branches:
                   create-on-connect: ["large-*"]
+              warm:
+                branches:
+                  create-on-connect: ["warm-*"]
+                  suspend-after: 1h
+                  warm: 1
               main:
                 branches:
                   suspend-after: 1h
@@ -146,6 +151,9 @@ public final class BenchCommand implements Subcommand {
         if (wants(Bench.create)) {
           say("create");
           figures.add(bench.create());
+          say("create with a warm clone");
+          vela.importDirectory("warm", floorData);
+          figures.add(bench.createWarm("warm", "warm-"));
           var size = ByteSize.parse(large);
           if (size.bytes() > 0) {
             say("filling a cluster of " + size);

@@ -55,6 +55,26 @@ final class WakeBench {
     return figure("create on connect", creates, floors, Bar.atMost(2));
   }
 
+  /**
+   * Connects to a branch that does not exist while a warm clone is ready.
+   *
+   * @param prefix of branches of a baseline that keeps one
+   */
+  Figure createWarm(String baseline, String prefix) throws Exception {
+    var floors = new ArrayList<Double>();
+    var creates = new ArrayList<Double>();
+    for (int run = -1; run < runs; run++) {
+      double floorMillis = floor.startToFirstRow();
+      vela.awaitWarm(baseline);
+      double createMillis = createOnce(prefix + (run + 1));
+      if (run >= 0) {
+        floors.add(floorMillis);
+        creates.add(createMillis);
+      }
+    }
+    return figure("create with a warm clone", creates, floors, Bar.atMost(0.4));
+  }
+
   /** Creates from a large baseline and from the small one in turn. */
   Figure createLarge(String size, String prefix) throws Exception {
     var smalls = new ArrayList<Double>();
