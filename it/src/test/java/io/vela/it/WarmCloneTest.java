@@ -128,7 +128,10 @@ final class WarmCloneTest {
           answers.add(answer.get());
         }
       }
-      assertThat(answers).hasSize(30).allMatch(answer -> answer.startsWith("1 b")).doesNotHaveDuplicates();
+      assertThat(answers)
+          .hasSize(30)
+          .allMatch(answer -> answer.startsWith("1 b"))
+          .doesNotHaveDuplicates();
       assertThat(woken(vela, "warm")).isBetween(5.0, 30.0);
       assertThat(woken(vela, "warm") + woken(vela, "create")).isEqualTo(30);
       awaitWarm(vela, 5);

@@ -328,7 +328,8 @@ public final class LocalRouter implements Router {
     closed = true;
     try {
       var bound = config.get().limits().stopTimeout().plus(LETTING_GO);
-      long left = branches.close(bound) + warm.close(bound);
+      warm.end();
+      long left = branches.close(bound) + warm.awaitEnd(LETTING_GO);
       if (left > 0) {
         log.warn("instances not stopped in time count={}", left);
       }

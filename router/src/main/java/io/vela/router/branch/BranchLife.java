@@ -12,7 +12,6 @@ import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.room.Place;
-import io.vela.router.room.Ticket;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,8 +45,7 @@ final class BranchLife {
   private long generation;
   private Wake wake;
   private Stop stop = new Stop(Reason.IDLE, CompletableFuture.completedFuture(null));
-  private Optional<Ticket> ticket = Optional.empty();
-  private Optional<Place> place = Optional.empty();
+  private final Lodging lodging = new Lodging();
   private CompletableFuture<Void> changed = new CompletableFuture<>();
   private CompletableFuture<BranchRow> creation = new CompletableFuture<>();
   private CompletableFuture<InstanceExit> exit = new CompletableFuture<>();
@@ -92,7 +90,7 @@ final class BranchLife {
   private RouteFailure late() {
     var name = machine.name();
     var bound = context.room().occupancy().bound();
-    return bound.isPresent() && step(Step::waitsForRoom)
+    return bound.isPresent() && step(step -> step.lodging().isAwaited())
         ? new RouteFailure.NoRoom(name, bound.get(), context.room().occupants())
         : new RouteFailure.WakeTimedOut(name, context.wakeTimeout().get());
   }
@@ -233,38 +231,25 @@ final class BranchLife {
       wake = reason;
       var clone = row.orElseThrow();
       to(next);
-      var asked = context.room().ask(reason.askedAt());
-      ticket = Optional.of(asked);
+      var asked = lodging.ask(context.room(), reason.askedAt());
       after.add(() -> steps.start(clone, reason.askedAt(), asked));
     }
 
-    /** Whether it is to start and there is no room for it yet. */
-    boolean waitsForRoom() {
-      return ticket.filter(Ticket::waits).isPresent();
+    /** The branch's room for its instance. */
+    Lodging lodging() {
+      return lodging;
     }
 
     /** Who waits for room for nobody stands in the way of others. */
     void withdrawIfUnwanted() {
       if (waiters.isEmpty()) {
-        ticket.ifPresent(Ticket::withdraw);
+        lodging.withdraw();
       }
-    }
-
-    /** The branch has a place for its instance from now on. */
-    void place(Place granted) {
-      ticket = Optional.empty();
-      place = Optional.of(granted);
-    }
-
-    Optional<Place> place() {
-      return place;
     }
 
     /** No instance of it runs any more, and none will without a place of its own. */
     void leaveRoom() {
-      ticket = Optional.empty();
-      var left = place;
-      place = Optional.empty();
+      var left = lodging.leave();
       after.add(() -> left.ifPresent(Place::free));
     }
 
@@ -282,7 +267,7 @@ final class BranchLife {
      */
     void beginStop(Running running, Reason reason, RouteFailure told) {
       to(running.suspend(now()));
-      place.ifPresent(Place::leaving);
+      lodging.place().ifPresent(Place::leaving);
       stop = new Stop(reason, new CompletableFuture<>());
       after.addAll(leases.revokeAll(told));
       var clone = row.orElseThrow();

@@ -78,7 +78,7 @@ public final class BranchMachine {
             row.name(), context, whenOver, new Running(endpoint, now), Optional.of(row));
     machine.life.move(
         step -> {
-          step.place(context.room().occupied());
+          step.lodging().take(context.room().occupied());
           step.watch();
           step.tellIfIdle();
         });
@@ -100,7 +100,7 @@ public final class BranchMachine {
                 step.row(),
                 step.leases().sessions(),
                 step.waiters().size(),
-                step.waitsForRoom()));
+                step.lodging().isAwaited()));
   }
 
   /** What is done by hand. */

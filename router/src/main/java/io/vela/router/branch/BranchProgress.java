@@ -73,7 +73,7 @@ final class BranchProgress {
             throw step.illegal("handedOut");
           }
           step.row(made.row());
-          step.place(made.place());
+          step.lodging().take(made.place());
           var done = step.creation();
           step.after(() -> done.complete(made.row()));
           runs(step, from.handedOut(made.endpoint(), step.now()), WakeKind.WARM, from.since());
@@ -108,7 +108,7 @@ final class BranchProgress {
 
   /** There is room for it: its start goes on. */
   void admitted(Place place) {
-    life.move(step -> step.place(place));
+    life.move(step -> step.lodging().take(place));
   }
 
   /** It waited for room, and was not wanted any more. */
@@ -188,7 +188,7 @@ final class BranchProgress {
           if (!(step.state() instanceof Suspending from)) {
             throw step.illegal("stopLate");
           }
-          step.place().ifPresent(place -> step.after(place::staying));
+          step.lodging().place().ifPresent(place -> step.after(place::staying));
           var stop = step.stop();
           log.warn(
               "branch not stopped in time branch={} clone={} reason={} cause=\"{}\"",

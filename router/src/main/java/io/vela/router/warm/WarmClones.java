@@ -141,14 +141,18 @@ public final class WarmClones {
     return given.isPresent();
   }
 
+  /** Removes all, and makes none from here on. Does not block; see {@link #awaitEnd}. */
+  public void end() {
+    shelf.close();
+    discardUnwanted();
+  }
+
   /**
-   * Removes all, and waits for that.
+   * Waits until all are removed.
    *
    * @return how many were left when the time was over; the next start of Vela removes them
    */
-  public int close(Duration bound) throws InterruptedException {
-    shelf.close();
-    discardUnwanted();
+  public int awaitEnd(Duration bound) throws InterruptedException {
     return shelf.awaitEmpty(bound);
   }
 
@@ -227,7 +231,7 @@ public final class WarmClones {
         remove(clone, false);
         return false;
       }
-      ended.thenRun(this::due);
+      var _ = ended.thenRun(this::due);
       return true;
     } catch (RouteException e) {
       log.warn(

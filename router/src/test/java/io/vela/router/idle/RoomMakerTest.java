@@ -37,9 +37,7 @@ class RoomMakerTest {
   }
 
   private double suspends() {
-    return vela.registry
-        .counter("vela.branch.suspends", "outcome", "ok", "reason", "room")
-        .count();
+    return vela.registry.counter("vela.branch.suspends", "outcome", "ok", "reason", "room").count();
   }
 
   private void awaitWaiting(String branch) {

@@ -290,8 +290,7 @@ class WarmClonesTest {
   @Test
   void aNameThatIsTakenCostsNoWarmOne() throws Exception {
     vela.lease("pr-1").close();
-    assertThatThrownBy(
-            () -> vela.router.createBranch(PR, VelaConfig.MAIN, BranchSettings.POLICY))
+    assertThatThrownBy(() -> vela.router.createBranch(PR, VelaConfig.MAIN, BranchSettings.POLICY))
         .isInstanceOf(RouteException.class);
     vela.catalog.left("elsewhere", vela.agent.snapshots.iterator().next(), BranchRow.Phase.READY);
     assertThat(failure(vela.ask("elsewhere"))).isInstanceOf(RouteFailure.AlreadyExists.class);
