@@ -66,6 +66,7 @@ class StartPermitsTest {
     var second = wait(NOON.plusSeconds(1), () -> {});
     await().until(() -> permits.waiting() == 2);
     first.cancel(true);
+    await().until(() -> permits.waiting() == 1);
     permits.release();
     second.get();
     assertThat(permits.waiting()).isZero();
