@@ -38,7 +38,7 @@ public final class StartPermits {
       var self = new Waiter(askedAt, number++, lock.newCondition());
       queue.add(self);
       try {
-        while (held >= size || queue.peek() != self) {
+        while (held >= size || !self.equals(queue.peek())) {
           self.turn().await();
         }
       } catch (InterruptedException e) {

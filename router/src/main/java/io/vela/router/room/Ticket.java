@@ -57,7 +57,7 @@ public final class Ticket {
       throw (WithdrawnException) new WithdrawnException().initCause(e);
     } catch (InterruptedException e) {
       if (!withdraw()) {
-        place.thenAccept(Place::free);
+        var _ = place.thenAccept(Place::free);
       }
       throw e;
     }

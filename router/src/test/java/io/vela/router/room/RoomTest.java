@@ -149,7 +149,7 @@ class RoomTest {
       for (int i = 0; i < 500; i++) {
         boolean impatient = i % 7 == 0;
         int index = i;
-        done.submit(
+        var _ = done.submit(
             () -> {
               var ticket = room.ask(NOON.plusMillis(index % 13));
               if (impatient && ticket.withdraw()) {
@@ -157,7 +157,6 @@ class RoomTest {
               }
               var place = ticket.await();
               most.accumulateAndGet(running.incrementAndGet(), Math::max);
-              Thread.yield();
               running.decrementAndGet();
               place.free();
               return true;
