@@ -38,6 +38,26 @@ public record LimitsConfig(
           ConnectionLimits.DEFAULT,
           RunningLimits.NONE);
 
+  /** With any number of running instances. */
+  public LimitsConfig(
+      Duration wakeTimeout,
+      Duration stopTimeout,
+      Duration authenticationTimeout,
+      Duration drainTimeout,
+      int startConcurrency,
+      ByteSize startupHold,
+      ConnectionLimits connections) {
+    this(
+        wakeTimeout,
+        stopTimeout,
+        authenticationTimeout,
+        drainTimeout,
+        startConcurrency,
+        startupHold,
+        connections,
+        RunningLimits.NONE);
+  }
+
   /** With any number of connections and of running instances. */
   public LimitsConfig(
       Duration wakeTimeout,

@@ -149,18 +149,19 @@ class RoomTest {
       for (int i = 0; i < 500; i++) {
         boolean impatient = i % 7 == 0;
         int index = i;
-        var _ = done.submit(
-            () -> {
-              var ticket = room.ask(NOON.plusMillis(index % 13));
-              if (impatient && ticket.withdraw()) {
-                return true;
-              }
-              var place = ticket.await();
-              most.accumulateAndGet(running.incrementAndGet(), Math::max);
-              running.decrementAndGet();
-              place.free();
-              return true;
-            });
+        var _ =
+            done.submit(
+                () -> {
+                  var ticket = room.ask(NOON.plusMillis(index % 13));
+                  if (impatient && ticket.withdraw()) {
+                    return true;
+                  }
+                  var place = ticket.await();
+                  most.accumulateAndGet(running.incrementAndGet(), Math::max);
+                  running.decrementAndGet();
+                  place.free();
+                  return true;
+                });
       }
       for (int i = 0; i < 500; i++) {
         assertThat(done.take().get()).isTrue();
