@@ -37,6 +37,7 @@ record Problem(ProblemType type, String detail, String hint) {
               ProblemType.FORBIDDEN;
           case RouteFailure.InUse _, RouteFailure.SuspendedByHand _ -> ProblemType.IN_USE;
           case RouteFailure.BranchDeleted _ -> ProblemType.BRANCH_DELETED;
+          case RouteFailure.NoRoom _ -> ProblemType.NO_ROOM;
           case RouteFailure.WakeTimedOut _ -> ProblemType.TIMED_OUT;
           case RouteFailure.AgentFailed agent -> type(agent.cause());
           case RouteFailure.CatalogUnavailable _ -> ProblemType.CATALOG_UNAVAILABLE;

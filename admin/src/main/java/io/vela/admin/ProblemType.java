@@ -30,6 +30,7 @@ enum ProblemType {
   SOURCE_FAILED(502, "The source could not be read"),
   CATALOG_UNAVAILABLE(503, "The catalogue cannot be reached"),
   SHUTTING_DOWN(503, "Vela is shutting down"),
+  NO_ROOM(503, "As many branches run as may"),
   TIMED_OUT(504, "It took too long"),
   POOL_FULL(507, "The pool is full");
 

@@ -37,6 +37,9 @@ final class Views {
         .put("clean", view.clean())
         .put("createdAt", view.createdAt().toString())
         .put("branches", view.branches())
+        .put(
+            "warm",
+            new JsonObject().put("ready", view.warm().ready()).put("wanted", view.warm().wanted()))
         .put("defaultRole", view.defaultRole())
         .put("defaultDatabase", view.defaultDatabase());
   }

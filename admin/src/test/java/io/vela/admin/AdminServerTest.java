@@ -386,8 +386,8 @@ final class AdminServerTest {
             new JsonObject(
                 """
                 {"name": "main", "snapshot": "s-1", "major": 18, "bytes": 41943040, "clean": true,
-                 "createdAt": "2026-11-22T08:00:00Z", "branches": 1, "defaultRole": "app",
-                 "defaultDatabase": "shop"}
+                 "createdAt": "2026-11-22T08:00:00Z", "branches": 1,
+                 "warm": {"ready": 2, "wanted": 3}, "defaultRole": "app", "defaultDatabase": "shop"}
                 """));
     assertThat(json(get("/v1/pool")).getString("driver")).isEqualTo("btrfs");
   }

@@ -188,7 +188,16 @@ public final class FakeRouter implements Router {
     called("baselines");
     return List.of(
         new BaselineView(
-            new BaselineName("main"), "s-1", 18, 40L << 20, true, THEN, 1, "app", "shop"));
+            new BaselineName("main"),
+            "s-1",
+            18,
+            40L << 20,
+            true,
+            THEN,
+            1,
+            new WarmView(2, 3),
+            "app",
+            "shop"));
   }
 
   @Override

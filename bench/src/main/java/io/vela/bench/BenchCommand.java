@@ -143,6 +143,11 @@ public final class BenchCommand implements Subcommand {
               tables10000:
                 branches:
                   create-on-connect: ["tables10000-*"]
+              warm:
+                branches:
+                  create-on-connect: ["warm-*"]
+                  suspend-after: 1h
+                  warm: 1
               main:
                 branches:
                   suspend-after: 1h

@@ -23,6 +23,7 @@ final class CreateBench implements Benchmark {
   public List<Figure> run(Bed bed) throws Exception {
     var figures = new ArrayList<Figure>();
     figures.add(besideFloor(bed));
+    figures.add(warm(bed));
     if (large.bytes() > 0) {
       bed.say().accept("filling a cluster of " + large);
       var cluster = LargeCluster.make(bed.top().resolve("large"), bed.bin(), bed.user(), large);
@@ -68,6 +69,33 @@ final class CreateBench implements Benchmark {
         new Sample(floors),
         WakeBench.FLOOR,
         Bar.atMost(1.5));
+  }
+
+  /** Connects to a branch that does not exist while a warm clone is ready. */
+  private static Figure warm(Bed bed) throws Exception {
+    bed.say().accept("creating with a warm clone");
+    var data = bed.vela().dataOfNewBranch("warm-floor", "main");
+    bed.vela().importDirectory("warm", data);
+    var floor = bed.bare(data, "warm-floor", List.of());
+    var floors = new ArrayList<Double>();
+    var creates = new ArrayList<Double>();
+    for (int run = -1; run < bed.runs(); run++) {
+      double floorMillis = floor.startToFirstRow();
+      bed.vela().awaitWarm("warm");
+      double createMillis = createOnce(bed, "warm-" + (run + 1));
+      if (run >= 0) {
+        floors.add(floorMillis);
+        creates.add(createMillis);
+      }
+    }
+    bed.vela().delete("warm-floor");
+    return new Figure(
+        "create with a warm clone",
+        "ms",
+        new Sample(creates),
+        new Sample(floors),
+        WakeBench.FLOOR,
+        Bar.atMost(0.4));
   }
 
   /** Creates from two baselines in turn. */

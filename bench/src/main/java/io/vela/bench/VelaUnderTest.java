@@ -16,10 +16,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 
 /** {@code vela up} as a process of its own, on a data directory of its own, as users run it. */
 final class VelaUnderTest implements AutoCloseable {
   private static final Duration START_LIMIT = Duration.ofMinutes(3);
+  private static final Duration WARM_LIMIT = Duration.ofMinutes(1);
   private static final String ROLE = "postgres";
 
   private final Process process;
@@ -154,6 +156,26 @@ final class VelaUnderTest implements AutoCloseable {
         default -> throw new IOException("import failed: " + now.encode());
       }
     }
+  }
+
+  /** Waits until the baseline has as many warm clones as it wants. */
+  void awaitWarm(String baseline) throws CliException, IOException {
+    long deadline = System.nanoTime() + WARM_LIMIT.toNanos();
+    while (!isWarm(baseline)) {
+      if (System.nanoTime() > deadline) {
+        throw new IOException("baseline " + baseline + " has no warm clone");
+      }
+      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+    }
+  }
+
+  private boolean isWarm(String baseline) throws CliException {
+    var all = rest.get("/v1/baselines").getJsonArray("baselines");
+    return IntStream.range(0, all.size())
+        .mapToObj(all::getJsonObject)
+        .filter(view -> view.getString("name").equals(baseline))
+        .map(view -> view.getJsonObject("warm"))
+        .anyMatch(warm -> warm.getInteger("ready").equals(warm.getInteger("wanted")));
   }
 
   /** The pool in words. */

@@ -14,21 +14,35 @@ import java.util.regex.Pattern;
  * @param durability what a commit promises
  * @param replication whether replication connections are let in: base backups, WAL and logical
  *     streams
+ * @param warm how many started clones are kept ready, so that a branch is there at once
  */
 public record BranchPolicy(
     List<String> createOnConnect,
     Duration suspendAfter,
     Durability durability,
-    boolean replication) {
+    boolean replication,
+    int warm) {
+  /** More would be a mistake: each takes the memory of a running branch. */
+  private static final int MOST_WARM = 1000;
+
   private static final Pattern PATTERN_FORM = Pattern.compile("[a-z0-9._*-]{1,63}");
 
-  /** Any name, asleep after a minute, relaxed, no replication. */
+  /** Any name, asleep after a minute, relaxed, no replication, none warm. */
   public static final BranchPolicy DEFAULT =
-      new BranchPolicy(List.of("*"), Duration.ofSeconds(60), Durability.RELAXED, false);
+      new BranchPolicy(List.of("*"), Duration.ofSeconds(60), Durability.RELAXED, false, 0);
+
+  /** With none warm. */
+  public BranchPolicy(
+      List<String> createOnConnect,
+      Duration suspendAfter,
+      Durability durability,
+      boolean replication) {
+    this(createOnConnect, suspendAfter, durability, replication, 0);
+  }
 
   /**
-   * @throws IllegalArgumentException for a pattern that no branch name can match, or a time that is
-   *     not positive
+   * @throws IllegalArgumentException for a pattern that no branch name can match, a time that is
+   *     not positive, or a number of warm clones that cannot be kept
    */
   public BranchPolicy {
     createOnConnect = List.copyOf(createOnConnect);
@@ -38,6 +52,14 @@ public record BranchPolicy(
     if (suspendAfter.isNegative() || suspendAfter.isZero()) {
       throw new IllegalArgumentException("suspend-after must be positive");
     }
+    validWarm(warm);
+  }
+
+  static int validWarm(int count) {
+    if (count < 0 || count > MOST_WARM) {
+      throw new IllegalArgumentException("expected 0 to " + MOST_WARM);
+    }
+    return count;
   }
 
   static String validPattern(String pattern) {

@@ -104,7 +104,7 @@ public final class ConfigLoader {
     var postgres = postgres(root.section("postgres"), paths);
     var catalogUrl = catalogUrl(root.section("catalog"));
     var baselines = baselines(root.section("baselines"));
-    var limits = limits(root.section("limits"));
+    var limits = limits(root.section("limits"), postgres.sharedBuffers());
     var network = network(root.section("network"));
     root.end();
     return new VelaConfig(
@@ -177,12 +177,13 @@ public final class ConfigLoader {
                 "create-on-connect", BranchPolicy::validPattern, standard.createOnConnect()),
             section.scalar("suspend-after", ConfigLoader::positive, standard.suspendAfter()),
             section.scalar("durability", Durability::parse, standard.durability()),
-            section.scalar("replication", ConfigLoader::yesOrNo, standard.replication()));
+            section.scalar("replication", ConfigLoader::yesOrNo, standard.replication()),
+            section.scalar("warm", text -> BranchPolicy.validWarm(integer(text)), standard.warm()));
     section.end();
     return policy;
   }
 
-  private static LimitsConfig limits(YamlSection section) {
+  private static LimitsConfig limits(YamlSection section, ByteSize sharedBuffers) {
     var standard = LimitsConfig.DEFAULT;
     var limits =
         new LimitsConfig(
@@ -206,7 +207,14 @@ public final class ConfigLoader {
             new ConnectionLimits(
                 count(section, "connections-per-branch"),
                 count(section, "connections-per-address"),
-                keepalive(section.section("keepalive"))));
+                keepalive(section.section("keepalive"))),
+            new RunningLimits(
+                count(section, "max-running"),
+                section.scalar(
+                    "memory",
+                    text ->
+                        Optional.of(RunningLimits.validMemory(ByteSize.parse(text), sharedBuffers)),
+                    standard.running().memory())));
     section.end();
     return limits;
   }

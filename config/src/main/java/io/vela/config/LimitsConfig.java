@@ -13,6 +13,7 @@ import java.time.Duration;
  * @param startConcurrency how many instances start at once
  * @param startupHold bytes a client may send ahead while its branch wakes
  * @param connections bounds on clients' connections
+ * @param running bounds on running instances
  */
 public record LimitsConfig(
     Duration wakeTimeout,
@@ -21,7 +22,8 @@ public record LimitsConfig(
     Duration drainTimeout,
     int startConcurrency,
     ByteSize startupHold,
-    ConnectionLimits connections) {
+    ConnectionLimits connections,
+    RunningLimits running) {
   /**
    * 30 s to wake, 60 s to stop, 15 s to authenticate, 10 s to drain, 16 starts at once, 64 kB held.
    */
@@ -33,9 +35,30 @@ public record LimitsConfig(
           Duration.ofSeconds(10),
           16,
           ByteSize.parse("64kB"),
-          ConnectionLimits.DEFAULT);
+          ConnectionLimits.DEFAULT,
+          RunningLimits.NONE);
 
-  /** With any number of connections. */
+  /** With any number of running instances. */
+  public LimitsConfig(
+      Duration wakeTimeout,
+      Duration stopTimeout,
+      Duration authenticationTimeout,
+      Duration drainTimeout,
+      int startConcurrency,
+      ByteSize startupHold,
+      ConnectionLimits connections) {
+    this(
+        wakeTimeout,
+        stopTimeout,
+        authenticationTimeout,
+        drainTimeout,
+        startConcurrency,
+        startupHold,
+        connections,
+        RunningLimits.NONE);
+  }
+
+  /** With any number of connections and of running instances. */
   public LimitsConfig(
       Duration wakeTimeout,
       Duration stopTimeout,
@@ -50,7 +73,8 @@ public record LimitsConfig(
         drainTimeout,
         startConcurrency,
         startupHold,
-        ConnectionLimits.DEFAULT);
+        ConnectionLimits.DEFAULT,
+        RunningLimits.NONE);
   }
 
   /**

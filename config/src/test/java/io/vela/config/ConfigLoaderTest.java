@@ -74,12 +74,14 @@ final class ConfigLoaderTest {
     assertThat(policy.suspendAfter()).isEqualTo(Duration.ofSeconds(60));
     assertThat(policy.durability()).isEqualTo(Durability.RELAXED);
     assertThat(policy.replication()).isFalse();
+    assertThat(policy.warm()).isZero();
     assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
     assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
     assertThat(config.limits().drainTimeout()).isEqualTo(Duration.ofSeconds(10));
     assertThat(config.limits().startConcurrency()).isEqualTo(16);
     assertThat(config.limits().startupHold()).isEqualTo(new ByteSize(64L << 10));
+    assertThat(config.limits().running()).isEqualTo(RunningLimits.NONE);
     assertThat(config.network()).isEqualTo(NetworkConfig.DEFAULT);
   }
 
@@ -126,7 +128,7 @@ final class ConfigLoaderTest {
             catalog: {url: "postgres://c/d"}
             baselines:
               staging:
-                branches: {create-on-connect: ["pr-*", dev], suspend-after: 5min, durability: none, replication: true}
+                branches: {create-on-connect: ["pr-*", dev], suspend-after: 5min, durability: none, replication: true, warm: 5}
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -134,6 +136,8 @@ final class ConfigLoaderTest {
               drain-timeout: 7s
               start-concurrency: 3
               startup-hold: 4kB
+              max-running: 9
+              memory: 1GB
             network:
               transport: io_uring
               event-loops: 3
@@ -165,14 +169,16 @@ final class ConfigLoaderTest {
                 java.util.Map.of(
                     new BaselineName("staging"),
                     new BranchPolicy(
-                        List.of("pr-*", "dev"), Duration.ofMinutes(5), Durability.NONE, true)),
+                        List.of("pr-*", "dev"), Duration.ofMinutes(5), Durability.NONE, true, 5)),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
                     Duration.ofMillis(500),
                     Duration.ofSeconds(7),
                     3,
-                    new ByteSize(4L << 10)),
+                    new ByteSize(4L << 10),
+                    ConnectionLimits.DEFAULT,
+                    new RunningLimits(Optional.of(9), Optional.of(new ByteSize(1L << 30)))),
                 new NetworkConfig("io_uring", 3, false)));
   }
 
@@ -223,6 +229,9 @@ final class ConfigLoaderTest {
           baselines: {a: {branches: {durability: some}}} | baselines.a.branches.durability | "some" is not a durability; expected full, relaxed or none
           baselines: {a: {branches: {create-on-connect: [PR]}}} | baselines.a.branches.create-on-connect[0] | "PR" is not a pattern of branch names (a-z, 0-9, '.', '_', '-', '*')
           limits: {start-concurrency: 0}   | limits.start-concurrency  | expected at least 1
+          baselines: {a: {branches: {warm: -1}}} | baselines.a.branches.warm | expected 0 to 1000
+          limits: {max-running: 0}         | limits.max-running        | expected at least 1
+          limits: {memory: 51MB}           | limits.memory             | 51MB is less than one instance is counted with: 52MB (postgres.shared-buffers and 20MB)
           limits: {startup-hold: 0B}       | limits.startup-hold       | expected at least 1
           limits: {wake-timeout: 0ms}      | limits.wake-timeout       | expected more than 0: a number and ms, s, min, h or d, as 60s or 5min
           network: {transport: kqueue}     | network.transport         | "kqueue" is not a transport; expected one of auto, epoll, io_uring, nio

@@ -6,16 +6,20 @@ import io.vela.agent.CloneService;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.InstanceSettings;
+import io.vela.config.BranchPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.Router.BranchSettings;
 import io.vela.router.branch.BranchWork;
+import io.vela.router.branch.HandedOut;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.catalog.BranchRow.Phase;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Event;
+import io.vela.router.warm.WarmClones;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -32,13 +36,60 @@ final class AgentWork implements BranchWork {
   private final Catalog catalog;
   private final CloneService agent;
   private final RoleContents contents;
+  private final WarmClones warm;
 
   AgentWork(
-      Supplier<VelaConfig> config, Catalog catalog, CloneService agent, RoleContents contents) {
+      Supplier<VelaConfig> config,
+      Catalog catalog,
+      CloneService agent,
+      RoleContents contents,
+      WarmClones warm) {
     this.config = config;
     this.catalog = catalog;
     this.agent = agent;
     this.contents = contents;
+    this.warm = warm;
+  }
+
+  /** What the branches of a policy are started with. */
+  static InstanceSettings settings(BranchPolicy policy) {
+    return new InstanceSettings(policy.durability(), START_TIMEOUT, policy.replication());
+  }
+
+  @Override
+  public Optional<HandedOut> handOut(BranchName name, BaselineName from, BranchSettings settings)
+      throws RouteException {
+    var taken = warm.take(from);
+    if (taken.isEmpty()) {
+      return Optional.empty();
+    }
+    var clone = taken.get();
+    Optional<BranchRow> row;
+    try {
+      row = catalog.warm().handOut(clone.id(), name, settings.suspendAfter());
+    } catch (RouteException e) {
+      if (e.failure() instanceof RouteFailure.AlreadyExists) {
+        warm.giveBack(clone);
+      } else {
+        warm.discard(clone);
+      }
+      throw e;
+    }
+    if (row.isEmpty()) {
+      log.warn("warm clone without a row discarded clone={}", clone.id());
+      warm.discard(clone);
+      return Optional.empty();
+    }
+    created(row.get(), "warm clone");
+    return Optional.of(new HandedOut(row.get(), clone.endpoint(), clone.place()));
+  }
+
+  private void created(BranchRow row, String what) {
+    catalog.record(
+        new Event(
+            "branch.created",
+            row.name().value(),
+            "%s %s of baseline %s".formatted(what, row.cloneId(), row.baseline())));
   }
 
   @Override
@@ -57,11 +108,7 @@ final class AgentWork implements BranchWork {
       undo(row);
       throw e;
     }
-    catalog.record(
-        new Event(
-            "branch.created",
-            name.value(),
-            "clone %s of baseline %s".formatted(row.cloneId(), from)));
+    created(row, "clone");
     return new BranchRow(
         row.id(),
         row.name(),
@@ -89,10 +136,7 @@ final class AgentWork implements BranchWork {
   @Override
   public Endpoint start(BranchRow branch) throws CloneException {
     var policy = config.get().policy(branch.baseline());
-    var endpoint =
-        agent.start(
-            branch.cloneId(),
-            new InstanceSettings(policy.durability(), START_TIMEOUT, policy.replication()));
+    var endpoint = agent.start(branch.cloneId(), settings(policy));
     // Nobody can have reached it yet.
     contents.unsettled(branch.cloneId());
     return endpoint;

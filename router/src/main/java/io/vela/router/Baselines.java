@@ -9,6 +9,7 @@ import io.vela.agent.SnapshotInfo;
 import io.vela.agent.Source;
 import io.vela.config.value.BaselineName;
 import io.vela.router.Router.BaselineView;
+import io.vela.router.Router.WarmView;
 import io.vela.router.catalog.BaselineRow;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Event;
@@ -60,6 +61,11 @@ final class Baselines {
 
   Map<BaselineName, BaselineRow> all() {
     return rows;
+  }
+
+  /** What new branches of the baseline come from. */
+  Optional<SnapshotId> currentId(BaselineName name) {
+    return Optional.ofNullable(rows.get(name)).map(BaselineRow::current);
   }
 
   /** What is in the baseline's current snapshot. */
@@ -128,7 +134,7 @@ final class Baselines {
     }
   }
 
-  BaselineView view(BaselineRow row, ToIntFunction<BaselineName> branches) {
+  BaselineView view(BaselineRow row, ToIntFunction<BaselineName> branches, WarmView warm) {
     var snapshot = Optional.ofNullable(snapshots.get(row.current()));
     var target = snapshot.map(SnapshotInfo::contents).map(DefaultTarget::of);
     return new BaselineView(
@@ -139,6 +145,7 @@ final class Baselines {
         snapshot.map(SnapshotInfo::clean).orElse(false),
         row.createdAt(),
         branches.applyAsInt(row.name()),
+        warm,
         target.map(DefaultTarget::role).orElse(""),
         target.map(DefaultTarget::database).orElse(""));
   }

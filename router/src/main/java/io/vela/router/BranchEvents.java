@@ -6,6 +6,7 @@ import io.vela.router.branch.BranchState;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Event;
 import io.vela.router.idle.IdleSuspender;
+import io.vela.router.room.Room;
 import java.time.Duration;
 
 /** Passes on what branches do: to the idle alarms, the metrics and the audit. */
@@ -13,21 +14,24 @@ final class BranchEvents implements BranchListener {
   private final Catalog catalog;
   private final IdleSuspender idle;
   private final RouterMetrics metrics;
+  private final Room.Maker room;
 
-  BranchEvents(Catalog catalog, IdleSuspender idle, RouterMetrics metrics) {
+  BranchEvents(Catalog catalog, IdleSuspender idle, RouterMetrics metrics, Room.Maker room) {
     this.catalog = catalog;
     this.idle = idle;
     this.metrics = metrics;
+    this.room = room;
   }
 
   @Override
   public void idle(BranchMachine branch, long epoch) {
     idle.idle(branch, epoch);
+    room.wanted();
   }
 
   @Override
-  public void woke(BranchMachine branch, boolean created, Duration took) {
-    metrics.woke(created, took);
+  public void woke(BranchMachine branch, WakeKind kind, Duration took) {
+    metrics.woke(kind, took);
     branch.status().row().ifPresent(row -> metrics.changed(row.cloneId()));
   }
 

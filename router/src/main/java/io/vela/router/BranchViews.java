@@ -9,10 +9,12 @@ import io.vela.router.Router.Why;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Failed;
 import io.vela.router.branch.BranchState.Running;
+import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.idle.IdleSuspender;
+import io.vela.router.room.Room;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -29,16 +31,19 @@ final class BranchViews {
   private final CloneService agent;
   private final RoleContents contents;
   private final IdleSuspender idle;
+  private final Room room;
   private final Function<BranchRow, Duration> suspendAfter;
 
   BranchViews(
       CloneService agent,
       RoleContents contents,
       IdleSuspender idle,
+      Room room,
       Function<BranchRow, Duration> suspendAfter) {
     this.agent = agent;
     this.contents = contents;
     this.idle = idle;
+    this.room = room;
     this.suspendAfter = suspendAfter;
   }
 
@@ -129,6 +134,9 @@ final class BranchViews {
     if (branch.waiting() > 0) {
       reasons.add(branch.waiting() + " waiting for it to run");
     }
+    if (branch.waitsForRoom()) {
+      reasons.addAll(room.occupants());
+    }
     Optional<Instant> sleepsAt = Optional.empty();
     if (branch.state() instanceof Running && branch.row().isPresent()) {
       var clone = branch.row().get().cloneId();
@@ -158,9 +166,9 @@ final class BranchViews {
     }
   }
 
-  private static String summary(
-      BranchStatus branch, List<String> reasons, Optional<Instant> sleepsAt) {
+  private String summary(BranchStatus branch, List<String> reasons, Optional<Instant> sleepsAt) {
     return switch (branch.state()) {
+      case Starting _ when branch.waitsForRoom() -> waitsForRoom(room.occupancy());
       case Running _ when !branch.sessions().isEmpty() ->
           "Awake: %d sessions use it.".formatted(branch.sessions().size());
       case Running _ when !reasons.isEmpty() ->
@@ -177,6 +185,17 @@ final class BranchViews {
       case Creating _ -> "Being created.";
       default -> "It is " + branch.state().label() + ".";
     };
+  }
+
+  private static String waitsForRoom(Room.Occupancy occupancy) {
+    return "Waits for room: %d branches run, %s; %d wait."
+        .formatted(
+            occupancy.running(),
+            occupancy
+                .bound()
+                .map(bound -> "%d may (%s)".formatted(bound.instances(), bound.setting()))
+                .orElse("any number may"),
+            occupancy.waiting());
   }
 
   private static String summary(Failed failed) {

@@ -22,10 +22,13 @@ import io.vela.router.catalog.BranchRow;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Reconciler;
 import io.vela.router.idle.IdleSuspender;
+import io.vela.router.idle.RoomMaker;
 import io.vela.router.policy.CreatePolicy;
 import io.vela.router.policy.Tokens;
+import io.vela.router.room.Room;
 import io.vela.router.route.BranchAddress;
 import io.vela.router.route.TokenId;
+import io.vela.router.warm.WarmClones;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -45,6 +48,8 @@ public final class LocalRouter implements Router {
 
   private final Supplier<VelaConfig> config;
   private final StartPermits starts;
+  private final Room room;
+  private final WarmClones warm;
   private final CloneService agent;
   private final Catalog catalog;
   private final Scheduler scheduler;
@@ -85,19 +90,36 @@ public final class LocalRouter implements Router {
     var idle = new IdleSuspender(agent, scheduler, threads, this::suspendAfter);
     this.metrics = new RouterMetrics(registry, agent, catalog);
     this.starts = new StartPermits(config.get().limits().startConcurrency());
+    this.room =
+        new Room(
+            () -> config.get().limits().running().bound(config.get().postgres().sharedBuffers()));
+    this.warm =
+        new WarmClones(
+            config,
+            baselines::currentId,
+            AgentWork::settings,
+            new WarmAgentWork(config, catalog, agent, contents, baselines),
+            room,
+            starts,
+            scheduler,
+            threads);
+    var roomMaker = new RoomMaker(room, idle, warm::giveUpOne, scheduler, threads);
     this.branches =
         new Branches(
             new BranchContext(
-                new AgentWork(config, catalog, agent, contents),
-                new BranchEvents(catalog, idle, metrics),
+                new AgentWork(config, catalog, agent, contents, warm),
+                new BranchEvents(catalog, idle, metrics, roomMaker),
                 threads,
                 scheduler,
                 starts,
+                room,
                 () -> config.get().limits().wakeTimeout(),
                 LETTING_GO));
+    roomMaker.serve(branches);
     this.metrics.branches(branches::all);
+    this.metrics.occupancy(warm, room);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
-    var views = new BranchViews(agent, contents, idle, this::suspendAfter);
+    var views = new BranchViews(agent, contents, idle, room, this::suspendAfter);
     this.desk = new BranchDesk(branches, views, baselines);
     this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
     this.tokenLeases = new TokenLeases(catalog, threads);
@@ -133,6 +155,7 @@ public final class LocalRouter implements Router {
               "the data of branch \"" + row.name() + "\" is missing",
               new CloneFailure.NoSuchClone(row.cloneId())));
     }
+    warm.due();
     measure();
   }
 
@@ -150,6 +173,8 @@ public final class LocalRouter implements Router {
   /** What is in force has changed. Policies and waits are read each time; this takes the rest. */
   public void reconfigured() {
     starts.resize(config.get().limits().startConcurrency());
+    room.changed();
+    warm.due();
   }
 
   private Duration suspendAfter(BranchRow branch) {
@@ -236,8 +261,12 @@ public final class LocalRouter implements Router {
   @Override
   public List<BaselineView> baselines() {
     return baselines.all().values().stream()
-        .map(row -> baselines.view(row, desk::countFrom))
+        .map(row -> baselines.view(row, desk::countFrom, warm(row.name())))
         .toList();
+  }
+
+  private WarmView warm(BaselineName name) {
+    return new WarmView(warm.ready(name), config.get().policy(name).warm());
   }
 
   @Override
@@ -257,6 +286,7 @@ public final class LocalRouter implements Router {
 
   private BaselineView imported(BaselineName name) {
     metrics.baseline(name, baselines, scheduler.clock());
+    warm.due();
     return baselines().stream().filter(view -> view.name().equals(name)).findFirst().orElseThrow();
   }
 
@@ -298,7 +328,8 @@ public final class LocalRouter implements Router {
     closed = true;
     try {
       var bound = config.get().limits().stopTimeout().plus(LETTING_GO);
-      long left = branches.close(bound);
+      warm.end();
+      long left = branches.close(bound) + warm.awaitEnd(LETTING_GO);
       if (left > 0) {
         log.warn("instances not stopped in time count={}", left);
       }

@@ -1,6 +1,7 @@
 package io.vela.router;
 
 import io.vela.agent.CloneFailure;
+import io.vela.config.RunningLimits.Bound;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import java.time.Duration;
@@ -168,6 +169,34 @@ public sealed interface RouteFailure {
     @Override
     public String hint() {
       return "Try again; \"vela why " + name + "\" tells what it is doing.";
+    }
+  }
+
+  /**
+   * As many branches run as may, none of them can sleep, and none did so in time.
+   *
+   * @param bound what was reached
+   * @param occupants what runs and what keeps it awake, one line each
+   */
+  record NoRoom(BranchName name, Bound bound, List<String> occupants) implements RouteFailure {
+    public NoRoom {
+      occupants = List.copyOf(occupants);
+    }
+
+    @Override
+    public String message() {
+      return "there is no room to start branch \"%s\": %d may run (%s) and cannot sleep"
+          .formatted(name, bound.instances(), bound.setting());
+    }
+
+    @Override
+    public String detail() {
+      return String.join("\n", occupants);
+    }
+
+    @Override
+    public String hint() {
+      return "Close sessions, suspend a branch, or raise " + bound.setting() + ".";
     }
   }
 

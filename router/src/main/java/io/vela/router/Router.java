@@ -140,10 +140,19 @@ public interface Router extends SessionRouter, AutoCloseable {
       String defaultDatabase) {}
 
   /**
+   * The warm clones of a baseline.
+   *
+   * @param ready how many can be handed out now
+   * @param wanted how many the policy says
+   */
+  record WarmView(int ready, int wanted) {}
+
+  /**
    * @param snapshot the current snapshot's id
    * @param major Postgres's major version
    * @param bytes the data's size as a full copy would be
    * @param branches how many branches come from it
+   * @param warm of its clones without a name
    */
   record BaselineView(
       BaselineName name,
@@ -153,6 +162,7 @@ public interface Router extends SessionRouter, AutoCloseable {
       boolean clean,
       Instant createdAt,
       int branches,
+      WarmView warm,
       String defaultRole,
       String defaultDatabase) {}
 

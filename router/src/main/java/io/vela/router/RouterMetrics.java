@@ -11,9 +11,12 @@ import io.vela.agent.PoolInfo;
 import io.vela.config.value.BaselineName;
 import io.vela.router.branch.BranchListener.Outcome;
 import io.vela.router.branch.BranchListener.Reason;
+import io.vela.router.branch.BranchListener.WakeKind;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.catalog.Catalog;
+import io.vela.router.room.Room;
+import io.vela.router.warm.WarmClones;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
@@ -52,8 +55,9 @@ final class RouterMetrics {
         .register(registry);
     poolGauge("total", PoolInfo::totalBytes);
     poolGauge("free", PoolInfo::freeBytes);
-    timer("create");
-    timer("wake");
+    for (var kind : WakeKind.values()) {
+      timer(kind);
+    }
   }
 
   /** Counts branches by state at each scrape. */
@@ -68,6 +72,35 @@ final class RouterMetrics {
     }
   }
 
+  /** Counts warm clones and places at each scrape. */
+  void occupancy(WarmClones warm, Room room) {
+    warmGauge("making", () -> warm.counts().making());
+    warmGauge("ready", () -> warm.counts().ready());
+    warmGauge("going", () -> warm.counts().going());
+    Gauge.builder("vela.instances", () -> room.occupancy().running())
+        .description("Running instances, warm clones among them")
+        .register(registry);
+    Gauge.builder("vela.instances.waiting", () -> room.occupancy().waiting())
+        .description("Branches that wait for room to run")
+        .register(registry);
+    Gauge.builder(
+            "vela.instances.limit",
+            () ->
+                room.occupancy()
+                    .bound()
+                    .map(bound -> (double) bound.instances())
+                    .orElse(Double.POSITIVE_INFINITY))
+        .description("How many instances may run")
+        .register(registry);
+  }
+
+  private void warmGauge(String state, Supplier<Number> count) {
+    Gauge.builder("vela.warm.clones", count)
+        .tag("state", state)
+        .description("Started clones without a name by state")
+        .register(registry);
+  }
+
   private void poolGauge(String kind, ToLongFunction<PoolInfo> bytes) {
     Gauge.builder(
             "vela.pool.bytes",
@@ -77,9 +110,9 @@ final class RouterMetrics {
         .register(registry);
   }
 
-  private Timer timer(String kind) {
+  private Timer timer(WakeKind kind) {
     return Timer.builder("vela.branch.wake")
-        .tag("kind", kind)
+        .tag("kind", kind.toString())
         .description("From the first that asked for a branch until it ran")
         .publishPercentileHistogram()
         .minimumExpectedValue(Duration.ofMillis(5))
@@ -87,8 +120,8 @@ final class RouterMetrics {
         .register(registry);
   }
 
-  void woke(boolean created, Duration took) {
-    timer(created ? "create" : "wake").record(took);
+  void woke(WakeKind kind, Duration took) {
+    timer(kind).record(took);
   }
 
   void suspended(Reason reason, Outcome outcome) {

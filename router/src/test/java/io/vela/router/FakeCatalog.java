@@ -12,6 +12,7 @@ import io.vela.router.catalog.Event;
 import io.vela.router.catalog.SnapshotRow;
 import io.vela.router.catalog.TokenRow;
 import io.vela.router.catalog.TokenScope;
+import io.vela.router.catalog.WarmRows;
 import io.vela.router.route.TokenId;
 import java.time.Duration;
 import java.time.Instant;
@@ -34,6 +35,12 @@ public final class FakeCatalog implements Catalog {
   public volatile boolean down;
   private boolean closed;
   private long lastId;
+
+  /** Warm clones, each with its baseline's row as it was. */
+  public final Map<CloneId, BaselineRow> warm = new LinkedHashMap<>();
+
+  /** What the next hand-outs do before they answer. */
+  public volatile Runnable onHandOut = () -> {};
 
   private void demandUp() throws RouteException {
     if (down) {
@@ -110,6 +117,87 @@ public final class FakeCatalog implements Catalog {
   }
 
   @Override
+  public WarmRows warm() {
+    return new WarmRows() {
+      @Override
+      public List<CloneId> all() throws RouteException {
+        synchronized (FakeCatalog.this) {
+          demandUp();
+          return List.copyOf(warm.keySet());
+        }
+      }
+
+      @Override
+      public SnapshotId insert(CloneId clone, BaselineName baseline) throws RouteException {
+        synchronized (FakeCatalog.this) {
+          demandUp();
+          var from = baselines.get(baseline);
+          if (from == null) {
+            throw new RouteException(new RouteFailure.NoSuchBaseline(baseline.value()));
+          }
+          warm.put(clone, from);
+          return from.current();
+        }
+      }
+
+      @Override
+      public Optional<BranchRow> handOut(
+          CloneId clone, BranchName name, Optional<Duration> suspendAfter) throws RouteException {
+        Optional<BranchRow> made;
+        synchronized (FakeCatalog.this) {
+          demandUp();
+          if (branches.values().stream().anyMatch(row -> row.name().equals(name))) {
+            throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()));
+          }
+          made =
+              Optional.ofNullable(warm.remove(clone))
+                  .map(
+                      from ->
+                          new BranchRow(
+                              ++lastId,
+                              name,
+                              clone,
+                              from.current(),
+                              from.name(),
+                              Phase.READY,
+                              suspendAfter,
+                              Instant.EPOCH));
+          made.ifPresent(row -> branches.put(row.id(), row));
+        }
+        onHandOut.run();
+        synchronized (FakeCatalog.this) {
+          demandUp();
+        }
+        return made;
+      }
+
+      @Override
+      public void takeBack(CloneId clone) throws RouteException {
+        synchronized (FakeCatalog.this) {
+          demandUp();
+          var row = branches.values().stream().filter(b -> b.cloneId().equals(clone)).findFirst();
+          row.ifPresent(
+              branch -> {
+                branches.remove(branch.id());
+                warm.put(
+                    clone,
+                    new BaselineRow(
+                        branch.baseline(), branch.snapshot(), Instant.EPOCH, Instant.EPOCH));
+              });
+        }
+      }
+
+      @Override
+      public void remove(CloneId clone) throws RouteException {
+        synchronized (FakeCatalog.this) {
+          demandUp();
+          warm.remove(clone);
+        }
+      }
+    };
+  }
+
+  @Override
   public synchronized void setPhase(long branch, Phase phase) throws RouteException {
     demandUp();
     if (!branches.containsKey(branch)) {
@@ -153,6 +241,7 @@ public final class FakeCatalog implements Catalog {
         snapshots.keySet().stream()
             .filter(id -> baselines.values().stream().noneMatch(b -> b.current().equals(id)))
             .filter(id -> branches.values().stream().noneMatch(b -> b.snapshot().equals(id)))
+            .filter(id -> warm.values().stream().noneMatch(b -> b.current().equals(id)))
             .toList();
     unused.forEach(snapshots::remove);
     return unused;

@@ -3,8 +3,14 @@ package io.vela.router;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.agent.Source;
+import io.vela.config.BranchPolicy;
+import io.vela.config.LimitsConfig;
+import io.vela.config.PoolConfig;
+import io.vela.config.RunningLimits;
 import io.vela.config.VelaConfig;
+import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.ByteSize;
 import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchLease;
 import io.vela.router.route.BranchAddressParser;
@@ -55,6 +61,44 @@ public final class RouterFixture implements AutoCloseable {
     this.catalog = catalog;
     this.router = new LocalRouter(() -> config, agent, catalog, time, registry, threads);
     router.open();
+  }
+
+  /** From now on at most so many instances run. */
+  public void limitRunning(int most) {
+    var old = config.limits();
+    reconfigure(
+        config.baselines(),
+        new LimitsConfig(
+            old.wakeTimeout(),
+            old.stopTimeout(),
+            old.authenticationTimeout(),
+            old.drainTimeout(),
+            old.startConcurrency(),
+            old.startupHold(),
+            old.connections(),
+            new RunningLimits(Optional.of(most), Optional.empty())));
+  }
+
+  /** From now on this is the policy of {@code main}. */
+  public void policy(BranchPolicy policy) {
+    reconfigure(Map.of(VelaConfig.MAIN, policy), config.limits());
+  }
+
+  private void reconfigure(Map<BaselineName, BranchPolicy> baselines, LimitsConfig limits) {
+    var old = config;
+    config =
+        new VelaConfig(
+            old.listen(),
+            old.http(),
+            old.data(),
+            // The fake pool has some hundred bytes.
+            new PoolConfig("auto", Optional.empty(), old.pool().loopSize(), new ByteSize(100)),
+            old.postgres(),
+            old.catalogUrl(),
+            baselines,
+            limits,
+            old.network());
+    router.reconfigured();
   }
 
   public Target target(String user, String database) throws Exception {

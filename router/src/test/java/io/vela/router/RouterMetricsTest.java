@@ -57,6 +57,10 @@ class RouterMetricsTest {
             "vela_pool_bytes",
             "vela_branch_exclusive_bytes",
             "vela_snapshot_age_seconds",
+            "vela_warm_clones",
+            "vela_instances",
+            "vela_instances_waiting",
+            "vela_instances_limit",
             "vela_catalog_up");
   }
 
@@ -77,6 +81,13 @@ class RouterMetricsTest {
                         "vela_branches{state=\"suspended\"} 0.0",
                         "vela_branch_wake_seconds_count{kind=\"create\"} 2",
                         "vela_branch_wake_seconds_count{kind=\"wake\"} 1",
+                        "vela_branch_wake_seconds_count{kind=\"warm\"} 0",
+                        "vela_warm_clones{state=\"ready\"} 0.0",
+                        "vela_warm_clones{state=\"making\"} 0.0",
+                        "vela_warm_clones{state=\"going\"} 0.0",
+                        "vela_instances 2.0",
+                        "vela_instances_waiting 0.0",
+                        "vela_instances_limit +Inf",
                         "vela_branch_suspends_total{outcome=\"ok\",reason=\"requested\"} 1.0",
                         "vela_pool_bytes{kind=\"total\"} 1000.0",
                         "vela_pool_bytes{kind=\"free\"} 400.0",

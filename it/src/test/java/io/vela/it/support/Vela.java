@@ -177,6 +177,26 @@ public final class Vela implements AutoCloseable {
     }
   }
 
+  /** How many warm clones of a baseline can be handed out now. */
+  public int warm(String baseline) {
+    var body = Http.send(httpUrl() + "/v1/baselines", client("token"));
+    var ready =
+        Pattern.compile(
+                "\"name\"\\s*:\\s*\"%s\".*?\"ready\"\\s*:\\s*(\\d+)".formatted(baseline),
+                Pattern.DOTALL)
+            .matcher(body);
+    return ready.find() ? Integer.parseInt(ready.group(1)) : 0;
+  }
+
+  /** Connects as the system token that the ready line shows. */
+  public Connection connect(String branch) throws SQLException {
+    var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(said());
+    if (!login.find()) {
+      throw new AssertionError("no login in what up printed");
+    }
+    return connect(login.group(1), login.group(2), "postgres@" + branch);
+  }
+
   /** The state of a branch, or "absent". */
   public String state(String branch) {
     var body = Http.send(httpUrl() + "/v1/branches/" + branch, client("token"));

@@ -162,6 +162,7 @@ final class Refusal {
           RouteFailure.Forbidden _,
           RouteFailure.ReplicationForbidden _ ->
           SqlState.INVALID_AUTHORIZATION_SPECIFICATION;
+      case RouteFailure.NoRoom _ -> SqlState.CONFIGURATION_LIMIT_EXCEEDED;
       case RouteFailure.BranchDeleted _ -> SqlState.DATABASE_DROPPED;
       case RouteFailure.AgentFailed failed ->
           failed.cause() instanceof CloneFailure.PoolFull

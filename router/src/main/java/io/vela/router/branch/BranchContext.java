@@ -1,5 +1,6 @@
 package io.vela.router.branch;
 
+import io.vela.router.room.Room;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
@@ -12,6 +13,7 @@ import java.util.function.Supplier;
  * @param threads a virtual thread a task
  * @param scheduler time
  * @param starts one permit a clone or start at work
+ * @param room one place a running instance
  * @param wakeTimeout how long each arrival waits
  * @param lettingGo how long the holders of revoked leases have to close them
  */
@@ -21,5 +23,6 @@ public record BranchContext(
     Executor threads,
     Scheduler scheduler,
     StartPermits starts,
+    Room room,
     Supplier<Duration> wakeTimeout,
     Duration lettingGo) {}

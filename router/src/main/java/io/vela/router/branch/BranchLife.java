@@ -11,6 +11,7 @@ import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.catalog.BranchRow;
+import io.vela.router.room.Place;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,6 +45,7 @@ final class BranchLife {
   private long generation;
   private Wake wake;
   private Stop stop = new Stop(Reason.IDLE, CompletableFuture.completedFuture(null));
+  private final Lodging lodging = new Lodging();
   private CompletableFuture<Void> changed = new CompletableFuture<>();
   private CompletableFuture<BranchRow> creation = new CompletableFuture<>();
   private CompletableFuture<InstanceExit> exit = new CompletableFuture<>();
@@ -60,7 +62,7 @@ final class BranchLife {
     this.state = state;
     this.row = row;
     this.wake = new Wake(state.since(), false);
-    this.waiters = new Waiters(machine.name(), context, lock);
+    this.waiters = new Waiters(context, lock, this::late, () -> move(Step::withdrawIfUnwanted));
     this.steps =
         new BranchSteps(machine.name(), new BranchProgress(machine, this, context), context);
   }
@@ -71,7 +73,11 @@ final class BranchLife {
    * @param askedAt when the branch was first asked for
    * @param created whether it had to be created first
    */
-  record Wake(Instant askedAt, boolean created) {}
+  record Wake(Instant askedAt, boolean created) {
+    BranchListener.WakeKind kind() {
+      return created ? BranchListener.WakeKind.CREATE : BranchListener.WakeKind.WAKE;
+    }
+  }
 
   /**
    * The last time that the instance stopped, or stops.
@@ -79,6 +85,15 @@ final class BranchLife {
    * @param done completes once it has and listeners know; fails when it takes too long
    */
   record Stop(Reason reason, CompletableFuture<Void> done) {}
+
+  /** What one is told who has waited for as long as he may. */
+  private RouteFailure late() {
+    var name = machine.name();
+    var bound = context.room().occupancy().bound();
+    return bound.isPresent() && step(step -> step.lodging().isAwaited())
+        ? new RouteFailure.NoRoom(name, bound.get(), context.room().occupants())
+        : new RouteFailure.WakeTimedOut(name, context.wakeTimeout().get());
+  }
 
   /** Decides under the lock; does what follows without. */
   <T> T step(Function<Step, T> decision) {
@@ -194,6 +209,7 @@ final class BranchLife {
     void bar(RouteFailure reason) {
       barred = Optional.of(reason);
       waiters.takeAll().forEach(waiter -> refuse(waiter.future(), reason));
+      withdrawIfUnwanted();
     }
 
     /** Lets in again whom that reason kept out. */
@@ -204,7 +220,7 @@ final class BranchLife {
     void beginCreate(Creating next, BranchSettings settings) {
       creation = new CompletableFuture<>();
       to(next);
-      after.add(() -> steps.create(next.from(), settings));
+      after.add(() -> steps.create(next, settings));
     }
 
     void beginStart(Starting next) {
@@ -215,7 +231,26 @@ final class BranchLife {
       wake = reason;
       var clone = row.orElseThrow();
       to(next);
-      after.add(() -> steps.start(clone));
+      var asked = lodging.ask(context.room(), reason.askedAt());
+      after.add(() -> steps.start(clone, reason.askedAt(), asked));
+    }
+
+    /** The branch's room for its instance. */
+    Lodging lodging() {
+      return lodging;
+    }
+
+    /** Who waits for room for nobody stands in the way of others. */
+    void withdrawIfUnwanted() {
+      if (waiters.isEmpty()) {
+        lodging.withdraw();
+      }
+    }
+
+    /** No instance of it runs any more, and none will without a place of its own. */
+    void leaveRoom() {
+      var left = lodging.leave();
+      after.add(() -> left.ifPresent(Place::free));
     }
 
     /** An instance runs from now on. */
@@ -232,6 +267,7 @@ final class BranchLife {
      */
     void beginStop(Running running, Reason reason, RouteFailure told) {
       to(running.suspend(now()));
+      lodging.place().ifPresent(Place::leaving);
       stop = new Stop(reason, new CompletableFuture<>());
       after.addAll(leases.revokeAll(told));
       var clone = row.orElseThrow();
@@ -243,6 +279,7 @@ final class BranchLife {
     /** The instance has ended by itself. */
     void ended(Running running) {
       to(running.exited(now()));
+      leaveRoom();
       leases.forgetHeld();
       var done = new CompletableFuture<Void>();
       stop = new Stop(Reason.EXIT, done);
@@ -267,6 +304,7 @@ final class BranchLife {
     void tellIfIdle() {
       if (state instanceof Running && leases.isEmpty()) {
         long epoch = leases.epoch();
+        leases.unusedSince(now());
         tell(listener -> listener.idle(machine, epoch));
       }
     }

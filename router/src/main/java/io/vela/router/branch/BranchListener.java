@@ -16,10 +16,9 @@ public interface BranchListener {
   /**
    * A branch runs.
    *
-   * @param created whether it had to be created first
    * @param took since it was first asked for
    */
-  void woke(BranchMachine branch, boolean created, Duration took);
+  void woke(BranchMachine branch, WakeKind kind, Duration took);
 
   /**
    * A branch did not come into being or did not start.
@@ -34,10 +33,27 @@ public interface BranchListener {
   /** A branch is no more, or never came to be; its machine is over. */
   void gone(BranchMachine branch);
 
+  /** What it took until a branch ran. */
+  enum WakeKind {
+    /** It was cloned and started. */
+    CREATE,
+    /** It was there and was started. */
+    WAKE,
+    /** It took a clone that ran. */
+    WARM;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
   /** Why a branch is stopped. */
   enum Reason {
     /** Nobody used it for long enough. */
     IDLE,
+    /** Nobody used it, and others waited for its place. */
+    ROOM,
     /** Somebody asked for it. */
     REQUESTED,
     /** It is to be deleted. */

@@ -18,6 +18,7 @@ import io.vela.router.branch.BranchState.Suspended;
 import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.branch.BranchState.Trashed;
 import io.vela.router.catalog.BranchRow;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -77,6 +78,7 @@ public final class BranchMachine {
             row.name(), context, whenOver, new Running(endpoint, now), Optional.of(row));
     machine.life.move(
         step -> {
+          step.lodging().take(context.room().occupied());
           step.watch();
           step.tellIfIdle();
         });
@@ -93,7 +95,12 @@ public final class BranchMachine {
     return life.step(
         step ->
             new BranchStatus(
-                name, step.state(), step.row(), step.leases().sessions(), step.waiters().size()));
+                name,
+                step.state(),
+                step.row(),
+                step.leases().sessions(),
+                step.waiters().size(),
+                step.lodging().isAwaited()));
   }
 
   /** What is done by hand. */
@@ -209,18 +216,37 @@ public final class BranchMachine {
     return CompletableFuture.failedFuture(new RouteException(failure));
   }
 
+  /**
+   * A branch that runs and that nobody uses.
+   *
+   * @param since when
+   * @param epoch for {@link BranchMachine#suspendIfIdle}
+   */
+  public record Unused(BranchMachine machine, BranchRow row, Instant since, long epoch) {}
+
+  /** Since when nobody uses the branch; empty when somebody does, or it does not run. */
+  Optional<Unused> unused() {
+    return life.step(
+        step -> {
+          var leases = step.leases();
+          return step.state() instanceof Running && leases.isEmpty()
+              ? step.row().map(row -> new Unused(this, row, leases.unusedSince(), leases.epoch()))
+              : Optional.empty();
+        });
+  }
+
   /** Whether nobody has used the running branch since {@link BranchListener#idle} told of it. */
   public boolean isIdle(long sinceEpoch) {
     return life.step(step -> runningUnused(step, sinceEpoch).isPresent());
   }
 
   /** Begins to suspend a branch that nobody has used since; the check and the move are one step. */
-  public boolean suspendIfIdle(long sinceEpoch) {
+  public boolean suspendIfIdle(long sinceEpoch, Reason reason) {
     return life.step(
         step -> {
           var unused = runningUnused(step, sinceEpoch);
           unused.ifPresent(
-              running -> step.beginStop(running, Reason.IDLE, new RouteFailure.ShuttingDown()));
+              running -> step.beginStop(running, reason, new RouteFailure.ShuttingDown()));
           return unused.isPresent();
         });
   }

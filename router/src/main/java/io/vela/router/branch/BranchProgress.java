@@ -7,13 +7,16 @@ import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.branch.BranchListener.Outcome;
 import io.vela.router.branch.BranchListener.Reason;
+import io.vela.router.branch.BranchListener.WakeKind;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Failed;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.catalog.BranchRow;
+import io.vela.router.room.Place;
 import java.time.Duration;
+import java.time.Instant;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -62,6 +65,21 @@ final class BranchProgress {
         });
   }
 
+  /** It was made of a warm clone, which runs. */
+  void handedOut(HandedOut made) {
+    life.move(
+        step -> {
+          if (!(step.state() instanceof Creating from)) {
+            throw step.illegal("handedOut");
+          }
+          step.row(made.row());
+          step.lodging().take(made.place());
+          var done = step.creation();
+          step.after(() -> done.complete(made.row()));
+          runs(step, from.handedOut(made.endpoint(), step.now()), WakeKind.WARM, from.since());
+        });
+  }
+
   void createFailed(RouteFailure cause) {
     life.move(
         step -> {
@@ -88,29 +106,55 @@ final class BranchProgress {
         });
   }
 
+  /** There is room for it: its start goes on. */
+  void admitted(Place place) {
+    life.move(step -> step.lodging().take(place));
+  }
+
+  /** It waited for room, and was not wanted any more. */
+  void withdrawn() {
+    life.move(
+        step -> {
+          if (!(step.state() instanceof Starting from)) {
+            throw step.illegal("withdrawn");
+          }
+          var asleep = from.withdrawn(step.now());
+          step.leaveRoom();
+          step.to(asleep);
+          if (!step.waiters().isEmpty()) {
+            step.beginStart(asleep.start(step.now()));
+          }
+        });
+  }
+
   void started(Endpoint endpoint) {
     life.move(
         step -> {
           if (!(step.state() instanceof Starting from)) {
             throw step.illegal("started");
           }
-          var now = step.now();
-          step.to(from.started(endpoint, now));
-          step.watch();
           var wake = step.wake();
-          var took = Duration.between(wake.askedAt(), now);
-          step.tell(listener -> listener.woke(machine, wake.created(), took));
-          log.info(
-              "branch started branch={} clone={} waiting={} millis={}",
-              machine.name(),
-              step.row().orElseThrow().cloneId(),
-              step.waiters().size(),
-              Duration.between(from.since(), now).toMillis());
-          step.waiters()
-              .takeAll()
-              .forEach(waiter -> step.grant(waiter.future(), waiter.session(), endpoint));
-          step.tellIfIdle();
+          runs(step, from.started(endpoint, step.now()), wake.kind(), wake.askedAt());
         });
+  }
+
+  private void runs(BranchLife.Step step, Running running, WakeKind kind, Instant askedAt) {
+    var began = step.state().since();
+    step.to(running);
+    step.watch();
+    var took = Duration.between(askedAt, running.since());
+    step.tell(listener -> listener.woke(machine, kind, took));
+    log.info(
+        "branch started branch={} clone={} kind={} waiting={} millis={}",
+        machine.name(),
+        step.row().orElseThrow().cloneId(),
+        kind,
+        step.waiters().size(),
+        Duration.between(began, running.since()).toMillis());
+    step.waiters()
+        .takeAll()
+        .forEach(waiter -> step.grant(waiter.future(), waiter.session(), running.endpoint()));
+    step.tellIfIdle();
   }
 
   void startFailed(RouteFailure cause) {
@@ -119,6 +163,7 @@ final class BranchProgress {
           if (!(step.state() instanceof Starting from)) {
             throw step.illegal("startFailed");
           }
+          step.leaveRoom();
           fail(step, from.failed(cause, step.now()));
         });
   }
@@ -143,6 +188,7 @@ final class BranchProgress {
           if (!(step.state() instanceof Suspending from)) {
             throw step.illegal("stopLate");
           }
+          step.lodging().place().ifPresent(place -> step.after(place::staying));
           var stop = step.stop();
           log.warn(
               "branch not stopped in time branch={} clone={} reason={} cause=\"{}\"",
@@ -178,6 +224,7 @@ final class BranchProgress {
               stop.reason(),
               Duration.between(from.since(), now).toMillis());
           step.to(asleep);
+          step.leaveRoom();
           step.leases().forgetRevoked();
           if (from.trouble().isEmpty()) {
             tellSuspended(step, stop.reason(), Outcome.OK);

@@ -17,6 +17,9 @@ import java.util.Locale;
  *                                               ├──────────────exited─────────────────────┤
  *                                               └──stopped── Suspending ◄──suspend────────┘
  *
+ *   Creating ──handed out──► Running     (of a warm clone)
+ *   Starting ──withdrawn──► Suspended    (nobody waits for its room any more)
+ *
  *   Creating ──failed──► Failed(create) ──create──► Creating, ──forget──► Absent
  *   Starting ──failed──► Failed(start)  ──start───► Starting
  *   at Vela's start:     Failed(missing)
@@ -64,6 +67,11 @@ public sealed interface BranchState {
       return new Suspended(now);
     }
 
+    /** It took a clone that runs. */
+    Running handedOut(Endpoint endpoint, Instant now) {
+      return new Running(endpoint, now);
+    }
+
     Failed failed(RouteFailure cause, Instant now) {
       return Failed.retried(Failed.Step.CREATE, cause, failures + 1, now);
     }
@@ -88,6 +96,11 @@ public sealed interface BranchState {
   record Starting(int failures, Instant since) implements BranchState {
     Running started(Endpoint endpoint, Instant now) {
       return new Running(endpoint, now);
+    }
+
+    /** It waited for room, and nobody waits for it any more. */
+    Suspended withdrawn(Instant now) {
+      return new Suspended(now);
     }
 
     Failed failed(RouteFailure cause, Instant now) {

@@ -12,10 +12,12 @@ import java.util.Optional;
  * @param row as in the catalogue; empty before it is created
  * @param sessions who holds leases
  * @param waiting how many wait for one
+ * @param waitsForRoom whether it is not being started because too many others run
  */
 public record BranchStatus(
     BranchName name,
     BranchState state,
     Optional<BranchRow> row,
     List<SessionLabel> sessions,
-    int waiting) {}
+    int waiting,
+    boolean waitsForRoom) {}

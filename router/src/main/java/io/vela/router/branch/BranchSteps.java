@@ -3,13 +3,15 @@ package io.vela.router.branch;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure;
 import io.vela.agent.InstanceExit;
-import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
+import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.catalog.BranchRow;
+import io.vela.router.room.Ticket;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -35,16 +37,21 @@ final class BranchSteps {
     this.context = context;
   }
 
-  void create(BaselineName from, BranchSettings settings) {
-    context.threads().execute(() -> createNow(from, settings));
+  void create(Creating what, BranchSettings settings) {
+    context.threads().execute(() -> createNow(what, settings));
   }
 
-  private void createNow(BaselineName from, BranchSettings settings) {
+  private void createNow(Creating what, BranchSettings settings) {
     try {
+      var warm = context.work().handOut(name, what.from(), settings);
+      if (warm.isPresent()) {
+        progress.handedOut(warm.get());
+        return;
+      }
       BranchRow row;
-      context.starts().acquire();
+      context.starts().acquire(what.since());
       try {
-        row = context.work().create(name, from, settings);
+        row = context.work().create(name, what.from(), settings);
       } finally {
         context.starts().release();
       }
@@ -59,18 +66,25 @@ final class BranchSteps {
     }
   }
 
-  void start(BranchRow row) {
-    context.threads().execute(() -> startNow(row));
+  /**
+   * @param askedAt since when the branch is asked for
+   * @param room for its instance
+   */
+  void start(BranchRow row, Instant askedAt, Ticket room) {
+    context.threads().execute(() -> startNow(row, askedAt, room));
   }
 
-  private void startNow(BranchRow row) {
+  private void startNow(BranchRow row, Instant askedAt, Ticket room) {
     try {
-      context.starts().acquire();
+      progress.admitted(room.await());
+      context.starts().acquire(askedAt);
       try {
         progress.started(context.work().start(row));
       } finally {
         context.starts().release();
       }
+    } catch (Ticket.WithdrawnException e) {
+      progress.withdrawn();
     } catch (CloneException e) {
       progress.startFailed(failed("started", e.failure()));
     } catch (InterruptedException e) {

@@ -8,6 +8,7 @@ import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.Router.BranchSettings;
 import io.vela.router.catalog.BranchRow;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -15,6 +16,13 @@ import java.util.concurrent.CompletionStage;
  * virtual threads and never twice at the same time for one branch, but for {@link #exit}.
  */
 public interface BranchWork {
+  /**
+   * Makes the branch of a warm clone, which takes no more than a step in the catalogue; empty when
+   * there is none. A failure leaves nothing.
+   */
+  Optional<HandedOut> handOut(BranchName name, BaselineName from, BranchSettings settings)
+      throws RouteException;
+
   /** Makes the clone and its row; a failure leaves neither, or what the next start clears up. */
   BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
       throws RouteException;

@@ -10,6 +10,7 @@ import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.catalog.BranchRow;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -55,6 +56,14 @@ public final class Branches {
   /** All that is known, whatever its state. */
   public List<BranchStatus> all() {
     return machines.values().stream().map(BranchMachine::status).toList();
+  }
+
+  /** Those that run and that nobody uses, the longest unused first. */
+  public List<BranchMachine.Unused> unused() {
+    return machines.values().stream()
+        .flatMap(machine -> machine.unused().stream())
+        .sorted(Comparator.comparing(BranchMachine.Unused::since))
+        .toList();
   }
 
   /** What is known under a name, whatever its state. */
@@ -122,6 +131,8 @@ public final class Branches {
   public long close(Duration bound) throws InterruptedException {
     closed = true;
     var all = List.copyOf(machines.values());
+    // All before the first stops: its room is for nobody any more.
+    all.forEach(machine -> machine.bar(new RouteFailure.ShuttingDown()));
     var done = new CountDownLatch(all.size());
     for (var machine : all) {
       context

@@ -2,6 +2,7 @@ package io.vela.router.branch;
 
 import io.vela.router.RouteFailure;
 import io.vela.router.SessionRouter.SessionLabel;
+import java.time.Instant;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -15,6 +16,7 @@ final class Leases {
   private final Set<HeldLease> held = new LinkedHashSet<>();
   private final Set<HeldLease> revoked = new LinkedHashSet<>();
   private CompletableFuture<Void> letGo = new CompletableFuture<>();
+  private Instant unusedSince = Instant.MIN;
   private long epoch;
 
   /** Grows whenever the branch is used: what was said of an earlier epoch no longer holds. */
@@ -25,6 +27,15 @@ final class Leases {
   /** The branch is used in another way than by a lease. */
   void used() {
     epoch++;
+  }
+
+  /** Since when nobody holds one, while nobody does. */
+  Instant unusedSince() {
+    return unusedSince;
+  }
+
+  void unusedSince(Instant now) {
+    unusedSince = now;
   }
 
   boolean isEmpty() {

@@ -1,6 +1,5 @@
 package io.vela.router.branch;
 
-import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.SessionRouter.SessionLabel;
@@ -10,21 +9,28 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Supplier;
 
 /**
  * Arrivals that wait for a branch to run, each for its own time. One that gives up, or whose time
  * is over, is forgotten. Guarded by its machine's lock.
  */
 final class Waiters {
-  private final BranchName branch;
   private final BranchContext context;
   private final Lock lock;
+  private final Supplier<RouteFailure> late;
+  private final Runnable whenForgotten;
   private final Set<Waiter> waiting = new LinkedHashSet<>();
 
-  Waiters(BranchName branch, BranchContext context, Lock lock) {
-    this.branch = branch;
+  /**
+   * @param late what one is told whose time is over; asked without the lock
+   * @param whenForgotten called without the lock when one has given up
+   */
+  Waiters(BranchContext context, Lock lock, Supplier<RouteFailure> late, Runnable whenForgotten) {
     this.context = context;
     this.lock = lock;
+    this.late = late;
+    this.whenForgotten = whenForgotten;
   }
 
   /**
@@ -36,12 +42,16 @@ final class Waiters {
     var waiter = new Waiter(future, session);
     waiting.add(waiter);
     var timeout = context.wakeTimeout().get();
-    var late = new RouteException(new RouteFailure.WakeTimedOut(branch, timeout));
     var alarm =
         context
             .scheduler()
             .after(
-                timeout, () -> context.threads().execute(() -> future.completeExceptionally(late)));
+                timeout,
+                () ->
+                    context
+                        .threads()
+                        .execute(
+                            () -> future.completeExceptionally(new RouteException(late.get()))));
     var _ =
         future.whenComplete(
             (_, failure) -> {
@@ -59,6 +69,7 @@ final class Waiters {
     } finally {
       lock.unlock();
     }
+    whenForgotten.run();
   }
 
   /** Takes all out, to be completed by the caller outside of the lock. */

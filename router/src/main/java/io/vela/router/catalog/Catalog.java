@@ -42,6 +42,9 @@ public interface Catalog extends AutoCloseable {
       BranchName name, CloneId clone, BaselineName baseline, Optional<Duration> suspendAfter)
       throws RouteException;
 
+  /** Clones without a name. */
+  WarmRows warm();
+
   /** Moves a branch on. */
   void setPhase(long branch, BranchRow.Phase phase) throws RouteException;
 
@@ -52,7 +55,7 @@ public interface Catalog extends AutoCloseable {
   BaselineRow switchBaseline(BaselineName baseline, SnapshotId snapshot) throws RouteException;
 
   /**
-   * Removes the rows of snapshots that neither a baseline nor a branch needs.
+   * Removes the rows of snapshots that neither a baseline, a branch nor a warm clone needs.
    *
    * @return what was removed: their volumes may go
    */

@@ -35,19 +35,20 @@ import org.slf4j.LoggerFactory;
 public final class PgCatalog implements Catalog {
   private static final Logger log = LoggerFactory.getLogger(PgCatalog.class);
 
-  private static final String BRANCH_COLUMNS =
+  static final String BRANCH_COLUMNS =
       "id, name, clone, snapshot, baseline, phase, suspend_after_ms, created_at";
 
   private static final String TOKEN_COLUMNS =
       "id, verifier, branch, baseline, roles, rights, expires_at, revoked, created_at";
 
   /** {@code unique_violation} and {@code foreign_key_violation}: Postgres documentation, app. A. */
-  private static final String UNIQUE_VIOLATION = "23505";
+  static final String UNIQUE_VIOLATION = "23505";
 
-  private static final String FOREIGN_KEY_VIOLATION = "23503";
+  static final String FOREIGN_KEY_VIOLATION = "23503";
 
   private final CatalogPool pool;
   private final CatalogNotices notices;
+  private final WarmRows warm;
   private final List<Consumer<Optional<CloneId>>> contentsListeners = new CopyOnWriteArrayList<>();
   private final List<Consumer<Optional<TokenId>>> tokenListeners = new CopyOnWriteArrayList<>();
   private final AsyncCache<TokenId, Optional<TokenRow>> tokens;
@@ -60,6 +61,7 @@ public final class PgCatalog implements Catalog {
             .executor(threads)
             .buildAsync();
     this.pool = new CatalogPool(vertx, options);
+    this.warm = new PgWarmRows(pool);
     this.notices = new CatalogNotices(vertx, options, this::tokenChanged, this::tellContents);
   }
 
@@ -144,6 +146,11 @@ public final class PgCatalog implements Catalog {
   }
 
   @Override
+  public WarmRows warm() {
+    return warm;
+  }
+
+  @Override
   public void setPhase(long branch, BranchRow.Phase phase) throws RouteException {
     var changed =
         pool.run("update branch set phase = $2 where id = $1", branch, PgRows.name(phase))
@@ -187,11 +194,12 @@ public final class PgCatalog implements Catalog {
               "delete from snapshot s"
                   + " where not exists (select from baseline where snapshot = s.id)"
                   + " and not exists (select from branch where snapshot = s.id)"
+                  + " and not exists (select from warm_clone where snapshot = s.id)"
                   + " returning id"),
           row -> new SnapshotId(row.getString("id")));
     } catch (StatementFailed e) {
       if (e.sqlState().equals(FOREIGN_KEY_VIOLATION)) {
-        return List.of(); // A branch of it was created meanwhile; the next call sees that.
+        return List.of(); // A clone of it was made meanwhile; the next call sees that.
       }
       throw e.asUnavailable();
     }

@@ -23,9 +23,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Makes catalogue and pool agree when Vela starts, whatever the last one was doing when it ended.
  *
- * <p>What was never promised to anyone goes (half-made branches, volumes without a row), what was
- * promised to go goes, and what is there stays. A branch whose clone is not there is told, never
- * made anew. Doing it twice is as doing it once, so a crash in here does no harm.
+ * <p>What was never promised to anyone goes (half-made branches, warm clones, volumes without a
+ * row), what was promised to go goes, and what is there stays. A branch whose clone is not there is
+ * told, never made anew. Doing it twice is as doing it once, so a crash in here does no harm.
  */
 public final class Reconciler {
   private static final Logger log = LoggerFactory.getLogger(Reconciler.class);
@@ -89,6 +89,12 @@ public final class Reconciler {
             }
           }
         }
+      }
+      for (var warm : catalog.warm().all()) {
+        var clone = clones.remove(warm);
+        log.info("warm clone of an earlier Vela removed clone={}", warm);
+        destroy(warm, clone != null && clone.running().isPresent());
+        catalog.warm().remove(warm);
       }
       for (var clone : clones.values()) {
         log.warn("clone without a branch removed clone={}", clone.id());

@@ -4,6 +4,7 @@ import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
+import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchMachine;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.catalog.BranchRow;
@@ -113,12 +114,13 @@ public final class IdleSuspender {
     if (!uses.isEmpty()) {
       var limit = suspendAfter.apply(row);
       plan(machine, row, epoch, limit.compareTo(LOOK_AGAIN) < 0 ? limit : LOOK_AGAIN, uses);
-    } else if (machine.suspendIfIdle(epoch)) {
+    } else if (machine.suspendIfIdle(epoch, Reason.IDLE)) {
       forget(row.cloneId());
     }
   }
 
-  private List<String> uses(BranchRow row) {
+  /** What Postgres itself has to do in a branch that runs, one line each. Blocks. */
+  List<String> uses(BranchRow row) {
     try {
       return agent.activity(row.cloneId()).uses().stream().map(IdleSuspender::describe).toList();
     } catch (CloneException e) {

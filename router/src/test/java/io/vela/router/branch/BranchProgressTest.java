@@ -23,6 +23,7 @@ import io.vela.router.branch.BranchState.Suspended;
 import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.branch.BranchState.Trashed;
 import io.vela.router.catalog.BranchRow;
+import io.vela.router.room.Room;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -70,6 +71,11 @@ class BranchProgressTest {
   private static final Map<String, Consumer<BranchProgress>> WORDS =
       Map.of(
           "created", progress -> progress.created(ROW),
+          "handedOut",
+              progress ->
+                  progress.handedOut(
+                      new HandedOut(ROW, ENDPOINT, new Room(Optional::empty).occupied())),
+          "withdrawn", BranchProgress::withdrawn,
           "createFailed", progress -> progress.createFailed(CAUSE),
           "started", progress -> progress.started(ENDPOINT),
           "startFailed", progress -> progress.startFailed(CAUSE),
@@ -80,6 +86,8 @@ class BranchProgressTest {
   private static final Map<String, String> LEGAL_IN =
       Map.of(
           "created", "creating",
+          "handedOut", "creating",
+          "withdrawn", "starting",
           "createFailed", "creating",
           "started", "starting",
           "startFailed", "starting",
@@ -196,12 +204,19 @@ class BranchProgressTest {
         threads,
         new ManualTime(),
         new StartPermits(1),
+        new Room(Optional::empty),
         () -> Duration.ofSeconds(30),
         Duration.ofSeconds(5));
   }
 
   /** Nothing here leads to more work than to watch over an instance and to stop it. */
   private static final class NoWork implements BranchWork {
+    @Override
+    public Optional<HandedOut> handOut(
+        BranchName name, BaselineName from, BranchSettings settings) {
+      throw new AssertionError();
+    }
+
     @Override
     public BranchRow create(BranchName name, BaselineName from, BranchSettings settings) {
       throw new AssertionError();
@@ -236,7 +251,7 @@ class BranchProgressTest {
     public void idle(BranchMachine branch, long epoch) {}
 
     @Override
-    public void woke(BranchMachine branch, boolean created, Duration took) {}
+    public void woke(BranchMachine branch, WakeKind kind, Duration took) {}
 
     @Override
     public void wakeFailed(BranchMachine branch, BranchState.Failed.Step step, RouteFailure why) {}

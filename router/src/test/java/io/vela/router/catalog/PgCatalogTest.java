@@ -55,7 +55,7 @@ class PgCatalogTest {
   @BeforeEach
   void open() throws Exception {
     catalog = another();
-    sql("truncate baseline, snapshot, branch, token cascade");
+    sql("truncate baseline, snapshot, branch, token, warm_clone cascade");
   }
 
   @AfterEach
@@ -128,6 +128,64 @@ class PgCatalogTest {
     assertThat(catalog.removeUnusedSnapshots()).containsExactly(old);
     assertThat(catalog.snapshots()).extracting(SnapshotRow::id).containsExactly(fresh);
     assertThat(catalog.baselines()).extracting(BaselineRow::current).containsExactly(fresh);
+  }
+
+  @Test
+  void aWarmCloneBecomesABranchInOneStepAndCanBeTakenBack() throws Exception {
+    var snapshot = SnapshotId.random();
+    catalog.switchBaseline(MAIN, snapshot);
+    var clone = CloneId.random();
+    assertThat(catalog.warm().insert(clone, MAIN)).isEqualTo(snapshot);
+    assertThat(catalog.warm().all()).containsExactly(clone);
+    assertThat(catalog.branches()).isEmpty();
+
+    var row = catalog.warm().handOut(clone, PR, Optional.of(Duration.ofSeconds(7))).orElseThrow();
+
+    assertThat(row.cloneId()).isEqualTo(clone);
+    assertThat(row.snapshot()).isEqualTo(snapshot);
+    assertThat(row.phase()).isEqualTo(Phase.READY);
+    assertThat(row.suspendAfter()).contains(Duration.ofSeconds(7));
+    assertThat(catalog.branches()).containsExactly(row);
+    assertThat(catalog.warm().all()).isEmpty();
+    assertThat(catalog.warm().handOut(clone, new BranchName("other"), Optional.empty())).isEmpty();
+
+    catalog.warm().takeBack(clone);
+    catalog.warm().takeBack(clone);
+    assertThat(catalog.branches()).isEmpty();
+    assertThat(catalog.warm().all()).containsExactly(clone);
+    catalog.warm().remove(clone);
+    assertThat(catalog.warm().all()).isEmpty();
+  }
+
+  @Test
+  void aHandOutUnderANameThatIsTakenChangesNothing() throws Exception {
+    catalog.switchBaseline(MAIN, SnapshotId.random());
+    insert();
+    var clone = CloneId.random();
+    catalog.warm().insert(clone, MAIN);
+    assertThatThrownBy(() -> catalog.warm().handOut(clone, PR, Optional.empty()))
+        .extracting(e -> ((RouteException) e).failure())
+        .isEqualTo(new RouteFailure.AlreadyExists("branch", "pr-1"));
+    assertThat(catalog.warm().all()).containsExactly(clone);
+  }
+
+  @Test
+  void aSnapshotStaysWhileAWarmCloneComesFromIt() throws Exception {
+    var old = SnapshotId.random();
+    catalog.switchBaseline(MAIN, old);
+    var clone = CloneId.random();
+    catalog.warm().insert(clone, MAIN);
+    catalog.switchBaseline(MAIN, SnapshotId.random());
+    assertThat(catalog.removeUnusedSnapshots()).isEmpty();
+    catalog.warm().remove(clone);
+    assertThat(catalog.removeUnusedSnapshots()).containsExactly(old);
+  }
+
+  @Test
+  void aWarmCloneNeedsItsBaseline() {
+    assertThatThrownBy(() -> catalog.warm().insert(CloneId.random(), MAIN))
+        .extracting(e -> ((RouteException) e).failure())
+        .isEqualTo(new RouteFailure.NoSuchBaseline("main"));
   }
 
   private static TokenRow token(Optional<Long> branch) {

@@ -1,0 +1,84 @@
+package io.vela.router.catalog;
+
+import static io.vela.router.catalog.PgRows.map;
+
+import io.vela.agent.CloneId;
+import io.vela.agent.SnapshotId;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
+import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
+import io.vela.router.catalog.CatalogPool.StatementFailed;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/** Warm clones in the catalogue's Postgres; each change is one statement. */
+final class PgWarmRows implements WarmRows {
+  private final CatalogPool pool;
+
+  PgWarmRows(CatalogPool pool) {
+    this.pool = pool;
+  }
+
+  @Override
+  public List<CloneId> all() throws RouteException {
+    return map(
+        pool.run("select clone from warm_clone order by created_at, clone"),
+        row -> new CloneId(row.getString("clone")));
+  }
+
+  @Override
+  public SnapshotId insert(CloneId clone, BaselineName baseline) throws RouteException {
+    return map(
+            pool.run(
+                "insert into warm_clone (clone, snapshot, baseline)"
+                    + " select $1, snapshot, name from baseline where name = $2"
+                    + " returning snapshot",
+                clone.value(),
+                baseline.value()),
+            row -> new SnapshotId(row.getString("snapshot")))
+        .stream()
+        .findFirst()
+        .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBaseline(baseline.value())));
+  }
+
+  @Override
+  public Optional<BranchRow> handOut(
+      CloneId clone, BranchName name, Optional<Duration> suspendAfter) throws RouteException {
+    try {
+      return map(
+              pool.tryRun(
+                  "with taken as (delete from warm_clone where clone = $1 returning *)"
+                      + " insert into branch"
+                      + " (name, clone, snapshot, baseline, phase, suspend_after_ms)"
+                      + " select $2, clone, snapshot, baseline, 'ready', $3 from taken returning "
+                      + PgCatalog.BRANCH_COLUMNS,
+                  clone.value(),
+                  name.value(),
+                  suspendAfter.map(Duration::toMillis).orElse(null)),
+              PgRows::branch)
+          .stream()
+          .findFirst();
+    } catch (StatementFailed e) {
+      if (e.sqlState().equals(PgCatalog.UNIQUE_VIOLATION)) {
+        throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()), e);
+      }
+      throw e.asUnavailable();
+    }
+  }
+
+  @Override
+  public void takeBack(CloneId clone) throws RouteException {
+    pool.run(
+        "with undone as (delete from branch where clone = $1 returning *)"
+            + " insert into warm_clone (clone, snapshot, baseline)"
+            + " select clone, snapshot, baseline from undone",
+        clone.value());
+  }
+
+  @Override
+  public void remove(CloneId clone) throws RouteException {
+    pool.run("delete from warm_clone where clone = $1", clone.value());
+  }
+}

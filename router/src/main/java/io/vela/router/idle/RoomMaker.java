@@ -1,0 +1,129 @@
+package io.vela.router.idle;
+
+import io.vela.router.branch.BranchListener.Reason;
+import io.vela.router.branch.BranchMachine;
+import io.vela.router.branch.BranchStatus;
+import io.vela.router.branch.Branches;
+import io.vela.router.branch.Errand;
+import io.vela.router.branch.Scheduler;
+import io.vela.router.room.Room;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes room for branches that wait for it: warm clones are given up first, then the branch goes to
+ * sleep that has been unused for longest and in which Postgres itself has nothing to do.
+ *
+ * <p>It looks when somebody begins to wait and when a branch becomes unused; and again every second
+ * while somebody waits, since what Postgres does by itself ends without a word.
+ */
+public final class RoomMaker implements Room.Maker {
+  private static final Logger log = LoggerFactory.getLogger(RoomMaker.class);
+  private static final Duration LOOK_AGAIN = Duration.ofSeconds(1);
+
+  private final Room room;
+  private final IdleSuspender idle;
+  private final BooleanSupplier giveUpWarm;
+  private final Errand errand;
+
+  private volatile Optional<Branches> branches = Optional.empty();
+
+  /** What was found at work in branches that nobody uses, when last looked at. */
+  private final Map<BranchMachine, String> busy = new ConcurrentHashMap<>();
+
+  /**
+   * @param giveUpWarm gives up one warm clone, if there is one left
+   * @param threads a virtual thread a task
+   */
+  public RoomMaker(
+      Room room,
+      IdleSuspender idle,
+      BooleanSupplier giveUpWarm,
+      Scheduler scheduler,
+      Executor threads) {
+    this.room = room;
+    this.idle = idle;
+    this.giveUpWarm = giveUpWarm;
+    this.errand = new Errand(threads, scheduler, this::makeRoom);
+  }
+
+  /** From now on among these. */
+  public void serve(Branches all) {
+    branches = Optional.of(all);
+    room.maker(this);
+  }
+
+  @Override
+  public void wanted() {
+    if (room.wanted() > 0) {
+      errand.due();
+    }
+  }
+
+  @Override
+  public List<String> occupants() {
+    return branches.stream()
+        .flatMap(all -> all.all().stream())
+        .filter(
+            branch ->
+                switch (branch.state().label()) {
+                  case "running", "starting", "suspending" -> !branch.waitsForRoom();
+                  default -> false;
+                })
+        .map(this::describe)
+        .sorted()
+        .toList();
+  }
+
+  private String describe(BranchStatus branch) {
+    var why =
+        branch.sessions().isEmpty()
+            ? busy.entrySet().stream()
+                .filter(entry -> entry.getKey().name().equals(branch.name()))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElse(branch.state().label())
+            : branch.sessions().size()
+                + " sessions, first "
+                + branch.sessions().getFirst().description();
+    return "branch %s: %s".formatted(branch.name(), why);
+  }
+
+  private void makeRoom() {
+    busy.clear();
+    boolean freed = true;
+    while (freed && room.wanted() > 0) {
+      freed = giveUpWarm.getAsBoolean() || suspendOne();
+    }
+    if (room.wanted() > 0) {
+      errand.dueAfter(LOOK_AGAIN);
+    }
+  }
+
+  private boolean suspendOne() {
+    for (var unused : branches.map(Branches::unused).orElse(List.of())) {
+      if (busy.containsKey(unused.machine())) {
+        continue;
+      }
+      var uses = idle.uses(unused.row());
+      if (!uses.isEmpty()) {
+        busy.put(unused.machine(), String.join("; ", uses));
+      } else if (room.wanted() > 0 && unused.machine().suspendIfIdle(unused.epoch(), Reason.ROOM)) {
+        log.info(
+            "branch gives room branch={} clone={} unused-since={}",
+            unused.row().name(),
+            unused.row().cloneId(),
+            unused.since());
+        return true;
+      }
+    }
+    return false;
+  }
+}
