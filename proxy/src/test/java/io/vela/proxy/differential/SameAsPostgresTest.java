@@ -38,7 +38,7 @@ class SameAsPostgresTest {
 
   @BeforeAll
   static void start() throws Exception {
-    for (var major : majors()) {
+    for (var major : Side.majors()) {
       SIDES.put(major, new Side(major));
     }
   }
@@ -48,16 +48,12 @@ class SameAsPostgresTest {
     SIDES.values().forEach(Side::close);
   }
 
-  static List<Integer> majors() {
-    return List.of(15, 18);
-  }
-
   private static Side side(int major) {
     return java.util.Objects.requireNonNull(SIDES.get(major));
   }
 
   private static Stream<Arguments> each(List<Exchange> exchanges) {
-    return majors().stream()
+    return Side.majors().stream()
         .flatMap(major -> exchanges.stream().map(exchange -> Arguments.of(major, exchange)));
   }
 
@@ -183,7 +179,7 @@ class SameAsPostgresTest {
   }
 
   static Stream<Arguments> seeds() {
-    return majors().stream()
+    return Side.majors().stream()
         .flatMap(major -> IntStream.range(0, 8).mapToObj(seed -> Arguments.of(major, 1000 + seed)));
   }
 

@@ -13,6 +13,7 @@ import io.vela.proxy.ScriptedRouter;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -23,6 +24,16 @@ final class Side implements AutoCloseable {
   private static final String TOKEN = "branch=vela_k3f9x2_0123456789abcdef";
 
   private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  /**
+   * The major versions that are compared: 15 and 18, or what {@code -Dvela.test.majors=14,16,17}
+   * names, each the system's or an embedded one on the class path.
+   */
+  static List<Integer> majors() {
+    return Arrays.stream(System.getProperty("vela.test.majors", "15,18").split(",", -1))
+        .map(Integer::valueOf)
+        .toList();
+  }
 
   private final RealPostgres postgres;
   private final SimpleMeterRegistry meters = new SimpleMeterRegistry();

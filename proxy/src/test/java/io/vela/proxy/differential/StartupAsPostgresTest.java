@@ -8,7 +8,6 @@ import static io.vela.proxy.wire.StartupPacket.SSL_REQUEST_CODE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -28,7 +27,7 @@ class StartupAsPostgresTest {
 
   @BeforeAll
   static void start() throws Exception {
-    for (var major : List.of(15, 18)) {
+    for (var major : Side.majors()) {
       SIDES.put(major, new Side(major));
     }
   }
@@ -55,7 +54,8 @@ class StartupAsPostgresTest {
 
   private static Stream<Arguments> onBoth(Stream<Arguments> cases) {
     return cases.flatMap(
-        one -> Stream.of(15, 18).map(major -> Arguments.of(major, one.get()[0], one.get()[1])));
+        one ->
+            Side.majors().stream().map(major -> Arguments.of(major, one.get()[0], one.get()[1])));
   }
 
   static Stream<Arguments> refused() {
@@ -203,7 +203,7 @@ class StartupAsPostgresTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {15, 18})
+  @MethodSource("io.vela.proxy.differential.Side#majors")
   void leavingAtAnyPointOfTheStartupIsNoTrouble(int major) throws Exception {
     var side = side(major);
     var startup = Side.startupWithToken(PROTOCOL_3_0, "user", "postgres", "database", "postgres");

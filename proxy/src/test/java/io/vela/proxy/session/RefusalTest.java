@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import io.vela.agent.CloneFailure;
+import io.vela.config.RunningLimits.Bound;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.proxy.wire.ErrorMessage.Severity;
@@ -46,6 +47,9 @@ class RefusalTest {
         arguments(
             new RouteFailure.AgentFailed("no start", new CloneFailure.StartFailed("a", "b")),
             "57P03"),
+        arguments(
+            new RouteFailure.NoRoom(BRANCH, new Bound(3, "limits.max-running"), List.of("dev")),
+            "53400"),
         arguments(new RouteFailure.CatalogUnavailable("down"), "57P03"),
         arguments(new RouteFailure.ShuttingDown(), "57P01"));
   }
