@@ -108,7 +108,7 @@ class StartupAsPostgresTest {
   @ValueSource(ints = {0, 4, 7, 10_005, 1 << 30, -1})
   void aLengthThatCannotBeIsToldAndClosed(int length) throws Exception {
     var bytes = new Frontend().ints(length, PROTOCOL_3_0).bytes();
-    var side = side(18);
+    var side = side(Side.majors().getLast());
     try (var peer = side.direct()) {
       peer.send(bytes);
       assertThat(peer.readToEnd()).isEqualTo("END");
