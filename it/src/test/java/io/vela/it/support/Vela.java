@@ -73,7 +73,10 @@ public final class Vela implements AutoCloseable {
 
   private static Vela start(Map<String, String> environment, Path data, List<String> words) {
     var leaks = List.of("-Dio.netty.leakDetection.level=paranoid");
-    var up = Run.start(environment, command(leaks, words));
+    // As a login shell would: tests may themselves run where these are ignored.
+    var command = new ArrayList<>(List.of("env", "--default-signal=HUP,INT"));
+    command.addAll(command(leaks, words));
+    var up = Run.start(environment, command);
     try {
       await()
           .atMost(START_LIMIT)
