@@ -117,6 +117,11 @@ public final class Vela implements AutoCloseable {
     }
   }
 
+  /** Runs a verb that needs no Vela. */
+  public static Run.Outcome program(String... words) {
+    return Run.program(Map.of(), command(List.of(), List.of(words)));
+  }
+
   /** Runs a verb against this Vela. */
   public Run.Outcome cli(String... words) {
     return Run.program(Map.of("VELA_DATA", data.toString()), command(List.of(), List.of(words)));
