@@ -41,6 +41,11 @@ final class StopSignal {
     asked.await();
   }
 
+  /** Whether the process was told to stop. */
+  boolean isAsked() {
+    return asked.getCount() == 0;
+  }
+
   /** Run on a second signal to stop. */
   void onHurry(Runnable action) {
     hurry.set(action);
@@ -52,7 +57,7 @@ final class StopSignal {
   }
 
   private void stop() {
-    if (asked.getCount() == 0) {
+    if (isAsked()) {
       hurry.get().run();
       return;
     }

@@ -77,6 +77,19 @@ final class Up {
    * @return the exit code
    */
   int run(StopSignal stop) throws CliException, InterruptedException {
+    try {
+      return runToTheEnd(stop);
+    } catch (CliException | InterruptedException e) {
+      // Told to stop before it was ready: what was being started failed because of that.
+      if (stop.isAsked()) {
+        log.info("stopped while starting cause=\"{}\"", e.toString());
+        return 0;
+      }
+      throw e;
+    }
+  }
+
+  private int runToTheEnd(StopSignal stop) throws CliException, InterruptedException {
     try (var parts = new Parts()) {
       start(parts, stop);
       stop.await();

@@ -162,6 +162,9 @@ public final class RelayPair {
    * @param terminated run when it has come to that
    */
   public void terminateWhenIdle(ErrorMessage error, Duration patience, Runnable terminated) {
+    if (terminating || finishing) {
+      return;
+    }
     whenIdle =
         Optional.of(
             () -> {
