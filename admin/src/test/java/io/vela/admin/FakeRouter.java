@@ -6,9 +6,11 @@ import io.vela.agent.PoolInfo;
 import io.vela.agent.Role;
 import io.vela.agent.Source;
 import io.vela.agent.Usage;
+import io.vela.config.ParkPolicy;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
+import io.vela.router.BranchSession;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router;
@@ -302,7 +304,22 @@ public final class FakeRouter implements Router {
   }
 
   @Override
-  public CompletableFuture<BranchLease> lease(Target target, SessionLabel session) {
+  public CompletableFuture<BranchLease> lease(Target target, BranchSession session) {
+    throw new UnsupportedOperationException("a session's");
+  }
+
+  @Override
+  public ParkPolicy parking(Target target) {
+    throw new UnsupportedOperationException("a session's");
+  }
+
+  @Override
+  public void began(BranchName branch, BranchSession session) {
+    throw new UnsupportedOperationException("a session's");
+  }
+
+  @Override
+  public void ended(BranchName branch, BranchSession session) {
     throw new UnsupportedOperationException("a session's");
   }
 

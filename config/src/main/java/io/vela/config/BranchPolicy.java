@@ -15,29 +15,31 @@ import java.util.regex.Pattern;
  * @param replication whether replication connections are let in: base backups, WAL and logical
  *     streams
  * @param warm how many started clones are kept ready, so that a branch is there at once
+ * @param parking what becomes of clients that stay connected while nobody uses the branch
  */
 public record BranchPolicy(
     List<String> createOnConnect,
     Duration suspendAfter,
     Durability durability,
     boolean replication,
-    int warm) {
+    int warm,
+    ParkPolicy parking) {
   /** More would be a mistake: each takes the memory of a running branch. */
   private static final int MOST_WARM = 1000;
 
   private static final Pattern PATTERN_FORM = Pattern.compile("[a-z0-9._*-]{1,63}");
 
-  /** Any name, asleep after a minute, relaxed, no replication, none warm. */
+  /** Any name, asleep after a minute, relaxed, no replication, none warm, sessions parked. */
   public static final BranchPolicy DEFAULT =
-      new BranchPolicy(List.of("*"), Duration.ofSeconds(60), Durability.RELAXED, false, 0);
+      new BranchPolicy(List.of("*"), Duration.ofSeconds(60), Durability.RELAXED, false);
 
-  /** With none warm. */
+  /** With none warm, and sessions parked as usual. */
   public BranchPolicy(
       List<String> createOnConnect,
       Duration suspendAfter,
       Durability durability,
       boolean replication) {
-    this(createOnConnect, suspendAfter, durability, replication, 0);
+    this(createOnConnect, suspendAfter, durability, replication, 0, ParkPolicy.DEFAULT);
   }
 
   /**

@@ -178,9 +178,21 @@ public final class ConfigLoader {
             section.scalar("suspend-after", ConfigLoader::positive, standard.suspendAfter()),
             section.scalar("durability", Durability::parse, standard.durability()),
             section.scalar("replication", ConfigLoader::yesOrNo, standard.replication()),
-            section.scalar("warm", text -> BranchPolicy.validWarm(integer(text)), standard.warm()));
+            section.scalar("warm", text -> BranchPolicy.validWarm(integer(text)), standard.warm()),
+            parking(section));
     section.end();
     return policy;
+  }
+
+  private static ParkPolicy parking(YamlSection section) {
+    var standard = ParkPolicy.DEFAULT;
+    return new ParkPolicy(
+        section.scalar("on-idle", ParkPolicy.OnIdle::parse, standard.onIdle()),
+        section.scalar("park-after", text -> Optional.of(positive(text)), standard.parkAfter()),
+        section.scalar("answer-pings", ConfigLoader::yesOrNo, standard.answerPings()),
+        section.scalars("pings", ParkPolicy::validPing, standard.pings()),
+        section.scalar(
+            "unseen-settings", ParkPolicy.UnseenSettings::parse, standard.unseenSettings()));
   }
 
   private static LimitsConfig limits(YamlSection section, ByteSize sharedBuffers) {

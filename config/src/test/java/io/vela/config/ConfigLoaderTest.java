@@ -128,7 +128,17 @@ final class ConfigLoaderTest {
             catalog: {url: "postgres://c/d"}
             baselines:
               staging:
-                branches: {create-on-connect: ["pr-*", dev], suspend-after: 5min, durability: none, replication: true, warm: 5}
+                branches:
+                  create-on-connect: ["pr-*", dev]
+                  suspend-after: 5min
+                  durability: none
+                  replication: true
+                  warm: 5
+                  on-idle: stay-awake
+                  park-after: 30s
+                  answer-pings: false
+                  pings: [select 2]
+                  unseen-settings: park
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -169,7 +179,17 @@ final class ConfigLoaderTest {
                 java.util.Map.of(
                     new BaselineName("staging"),
                     new BranchPolicy(
-                        List.of("pr-*", "dev"), Duration.ofMinutes(5), Durability.NONE, true, 5)),
+                        List.of("pr-*", "dev"),
+                        Duration.ofMinutes(5),
+                        Durability.NONE,
+                        true,
+                        5,
+                        new ParkPolicy(
+                            ParkPolicy.OnIdle.STAY_AWAKE,
+                            Optional.of(Duration.ofSeconds(30)),
+                            false,
+                            List.of("select 2"),
+                            ParkPolicy.UnseenSettings.PARK))),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),

@@ -3,7 +3,9 @@ package io.vela.proxy;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.Role;
+import io.vela.config.ParkPolicy;
 import io.vela.config.value.BranchName;
+import io.vela.router.BranchSession;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.SessionRouter;
@@ -28,6 +30,9 @@ public final class ScriptedRouter implements SessionRouter {
   public final CopyOnWriteArrayList<SessionLabel> labels = new CopyOnWriteArrayList<>();
   public final CopyOnWriteArrayList<Lease> leases = new CopyOnWriteArrayList<>();
 
+  public final CopyOnWriteArrayList<BranchSession> sessions = new CopyOnWriteArrayList<>();
+
+  public volatile ParkPolicy parking = ParkPolicy.DEFAULT;
   public volatile int major = 18;
   public volatile Function<BranchAddress, Optional<RouteFailure>> refuses =
       address ->
@@ -73,11 +78,26 @@ public final class ScriptedRouter implements SessionRouter {
   }
 
   @Override
-  public CompletableFuture<BranchLease> lease(Target target, SessionLabel session) {
-    labels.add(session);
+  public CompletableFuture<BranchLease> lease(Target target, BranchSession session) {
+    labels.add(session.label());
     var lease = wakes.get();
     asked.add(lease);
     return lease;
+  }
+
+  @Override
+  public ParkPolicy parking(Target target) {
+    return parking;
+  }
+
+  @Override
+  public void began(BranchName branch, BranchSession session) {
+    sessions.add(session);
+  }
+
+  @Override
+  public void ended(BranchName branch, BranchSession session) {
+    sessions.remove(session);
   }
 
   /** A lease that counts how often it is given back. */

@@ -107,7 +107,7 @@ final class BranchDesk {
 
   BranchView resume(BranchName name) throws RouteException, InterruptedException {
     existing(name);
-    var byHand = new SessionLabel(0, "resumed by hand");
+    var byHand = BranchSession.fleeting(new SessionLabel(0, "resumed by hand"));
     try (var _ = await(branches.lease(name, Optional.empty(), byHand))) {
       return view(name);
     }

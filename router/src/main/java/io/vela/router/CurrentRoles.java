@@ -60,7 +60,9 @@ final class CurrentRoles {
     // It did not end by being put to sleep: nothing but its data says what passwords it has. It is
     // started once for that, whoever asks; a password that was changed before would match else.
     log.info("branch is woken for its roles branch={} clone={}", row.name(), row.cloneId());
-    try (var _ = BranchDesk.await(branches.lease(row.name(), Optional.empty(), LABEL))) {
+    try (var _ =
+        BranchDesk.await(
+            branches.lease(row.name(), Optional.empty(), BranchSession.fleeting(LABEL)))) {
       return contents.now(row.cloneId(), name);
     } catch (CloneException e) {
       throw unreadable(row, e);

@@ -9,12 +9,14 @@ import io.vela.agent.PoolInfo;
 import io.vela.agent.Role;
 import io.vela.agent.Source;
 import io.vela.agent.Usage;
+import io.vela.config.ParkPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
 import io.vela.router.branch.BranchContext;
 import io.vela.router.branch.BranchLease;
+import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.branch.StartPermits;
@@ -64,6 +66,7 @@ public final class LocalRouter implements Router {
   private final TokenDesk tokenDesk;
   private final TokenLeases tokenLeases;
   private final Answers answers;
+  private final SessionDirectory attendance = new SessionDirectory();
   private volatile boolean closed;
 
   /**
@@ -208,10 +211,31 @@ public final class LocalRouter implements Router {
   }
 
   @Override
-  public CompletableFuture<BranchLease> lease(Target target, SessionLabel session) {
+  public CompletableFuture<BranchLease> lease(Target target, BranchSession session) {
     var lease = branches.lease(target.branch(), target.createFrom(), session);
     var token = target.address().token();
     return token.isPresent() ? tokenLeases.on(token.get().id(), lease) : lease;
+  }
+
+  @Override
+  public ParkPolicy parking(Target target) {
+    var baseline =
+        branches
+            .find(target.branch())
+            .flatMap(BranchStatus::row)
+            .map(BranchRow::baseline)
+            .or(target::createFrom);
+    return baseline.map(name -> config.get().policy(name).parking()).orElse(ParkPolicy.DEFAULT);
+  }
+
+  @Override
+  public void began(BranchName branch, BranchSession session) {
+    attendance.add(branch, session);
+  }
+
+  @Override
+  public void ended(BranchName branch, BranchSession session) {
+    attendance.remove(branch, session);
   }
 
   // For people and programs.

@@ -1,9 +1,12 @@
 package io.vela.router;
 
 import io.vela.agent.Role;
+import io.vela.config.ParkPolicy;
+import io.vela.config.value.BranchName;
 import io.vela.router.branch.BranchLease;
 import io.vela.router.route.BranchAddress;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -40,9 +43,22 @@ public interface SessionRouter {
    * Creates the branch if need be, wakes it and holds it awake. Cancelling the future gives up
    * waiting. Bounded by {@code limits.wake-timeout}.
    *
-   * @param session for {@code vela why}: an id and a description of who holds it
+   * @param session who holds it, and is asked to give it up when nobody uses the branch
    */
-  java.util.concurrent.CompletableFuture<BranchLease> lease(Target target, SessionLabel session);
+  CompletableFuture<BranchLease> lease(Target target, BranchSession session);
+
+  /**
+   * What becomes of sessions of the branch that are idle, as it is now.
+   *
+   * @param target from {@link #locate}
+   */
+  ParkPolicy parking(Target target);
+
+  /** A client has proven that it may use a branch: from now on its session is known. */
+  void began(BranchName branch, BranchSession session);
+
+  /** A session has ended, whatever it was at. */
+  void ended(BranchName branch, BranchSession session);
 
   /**
    * Who holds a lease.

@@ -120,8 +120,8 @@ public final class RouterFixture implements AutoCloseable {
     return router.branch(new BranchName(branch)).state();
   }
 
-  public SessionLabel label(String description) {
-    return new SessionLabel(sessions.incrementAndGet(), description);
+  public BranchSession label(String description) {
+    return BranchSession.fleeting(new SessionLabel(sessions.incrementAndGet(), description));
   }
 
   /** The result, or the exception as it was thrown; bounded. */

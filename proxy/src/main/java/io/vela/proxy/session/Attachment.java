@@ -8,6 +8,7 @@ import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.TypedMessage;
+import io.vela.router.BranchSession;
 import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
@@ -51,7 +52,7 @@ final class Attachment implements BackendEvents {
   private CompletableFuture<BranchLease> lease(Target target, SessionRequest request) {
     var label =
         new SessionLabel(session.log().id(), request.describe(session.address().toString()));
-    return services.router().lease(target, label);
+    return services.router().lease(target, BranchSession.fleeting(label));
   }
 
   private void awaitLease(Waking waking) {

@@ -2,10 +2,10 @@ package io.vela.router.branch;
 
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
+import io.vela.router.BranchSession;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
-import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Running;
@@ -286,7 +286,7 @@ final class BranchLife {
       last.add(() -> done.complete(null));
     }
 
-    void grant(CompletableFuture<BranchLease> future, SessionLabel session, Endpoint endpoint) {
+    void grant(CompletableFuture<BranchLease> future, BranchSession session, Endpoint endpoint) {
       var lease = new HeldLease(machine, session, endpoint, exit.minimalCompletionStage());
       leases.add(lease);
       after.add(

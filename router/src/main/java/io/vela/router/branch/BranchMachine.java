@@ -3,10 +3,10 @@ package io.vela.router.branch;
 import io.vela.agent.Endpoint;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.router.BranchSession;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
-import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchState.Absent;
 import io.vela.router.branch.BranchState.Creating;
@@ -120,7 +120,7 @@ public final class BranchMachine {
    * @return empty when this machine is over: ask the next of this name
    */
   Optional<CompletableFuture<BranchLease>> lease(
-      SessionLabel session, Optional<BaselineName> createFrom) {
+      BranchSession session, Optional<BaselineName> createFrom) {
     var future = new CompletableFuture<BranchLease>();
     return life.step(
         step -> {
@@ -139,7 +139,7 @@ public final class BranchMachine {
   private void arrive(
       BranchLife.Step step,
       CompletableFuture<BranchLease> future,
-      SessionLabel session,
+      BranchSession session,
       Optional<BaselineName> createFrom) {
     var now = step.now();
     switch (step.state()) {

@@ -3,10 +3,10 @@ package io.vela.router.branch;
 import io.vela.agent.Endpoint;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.router.BranchSession;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
-import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.catalog.BranchRow;
 import java.time.Duration;
@@ -77,7 +77,7 @@ public final class Branches {
    * @param createFrom what to create the branch from when it is absent
    */
   public CompletableFuture<BranchLease> lease(
-      BranchName name, Optional<BaselineName> createFrom, SessionLabel session) {
+      BranchName name, Optional<BaselineName> createFrom, BranchSession session) {
     while (true) {
       if (closed) {
         return CompletableFuture.failedFuture(shuttingDown());

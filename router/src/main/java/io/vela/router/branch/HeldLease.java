@@ -3,8 +3,8 @@ package io.vela.router.branch;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
 import io.vela.config.value.BranchName;
+import io.vela.router.BranchSession;
 import io.vela.router.RouteFailure;
-import io.vela.router.SessionRouter.SessionLabel;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /** A lease as its branch's machine knows it. */
 final class HeldLease implements BranchLease {
   private final BranchMachine machine;
-  private final SessionLabel session;
+  private final BranchSession session;
   private final Endpoint endpoint;
   private final CompletionStage<InstanceExit> exit;
   private final CompletableFuture<RouteFailure> revoked = new CompletableFuture<>();
@@ -20,7 +20,7 @@ final class HeldLease implements BranchLease {
 
   HeldLease(
       BranchMachine machine,
-      SessionLabel session,
+      BranchSession session,
       Endpoint endpoint,
       CompletionStage<InstanceExit> exit) {
     this.machine = machine;
@@ -29,7 +29,7 @@ final class HeldLease implements BranchLease {
     this.exit = exit;
   }
 
-  SessionLabel session() {
+  BranchSession session() {
     return session;
   }
 

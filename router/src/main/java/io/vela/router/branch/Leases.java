@@ -44,7 +44,7 @@ final class Leases {
 
   /** Who holds them, in the order in which they came. */
   List<SessionLabel> sessions() {
-    return held.stream().map(HeldLease::session).toList();
+    return held.stream().map(lease -> lease.session().label()).toList();
   }
 
   void add(HeldLease lease) {

@@ -1,8 +1,8 @@
 package io.vela.router.branch;
 
+import io.vela.router.BranchSession;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
-import io.vela.router.SessionRouter.SessionLabel;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -36,9 +36,9 @@ final class Waiters {
   /**
    * @param future completed with a lease, or by its owner's cancelling
    */
-  record Waiter(CompletableFuture<BranchLease> future, SessionLabel session) {}
+  record Waiter(CompletableFuture<BranchLease> future, BranchSession session) {}
 
-  void add(CompletableFuture<BranchLease> future, SessionLabel session) {
+  void add(CompletableFuture<BranchLease> future, BranchSession session) {
     var waiter = new Waiter(future, session);
     waiting.add(waiter);
     var timeout = context.wakeTimeout().get();

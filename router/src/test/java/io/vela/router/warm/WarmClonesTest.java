@@ -13,6 +13,7 @@ import io.vela.agent.Role;
 import io.vela.agent.Source;
 import io.vela.config.BranchPolicy;
 import io.vela.config.Durability;
+import io.vela.config.ParkPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
@@ -57,7 +58,8 @@ class WarmClonesTest {
   }
 
   private static BranchPolicy policy(int warm, Durability durability) {
-    return new BranchPolicy(List.of("*"), Duration.ofSeconds(60), durability, false, warm);
+    return new BranchPolicy(
+        List.of("*"), Duration.ofSeconds(60), durability, false, warm, ParkPolicy.DEFAULT);
   }
 
   private WarmView warm() {
