@@ -1,0 +1,256 @@
+package io.vela.proxy.wire;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What a client has said that outlives the moment: what no later question to Postgres would tell of
+ * its session, and whether it wanted anything but to know that its connection is alive. Lives as
+ * long as the session, over all backends that serve it. One thread at a time.
+ *
+ * <p>The unnamed statement (Postgres documentation, section 54.2.3) is known by its Parse message,
+ * as no catalogue lists it. It is replaced by a Parse, successful or not, and gone after a Query. A
+ * Parse that the server may have skipped after an error leaves it open which of two is there.
+ */
+public final class ClientTrace {
+  /** Texts that are longer are not looked into, in bytes. */
+  static final int LONGEST_TEXT = 1 << 16;
+
+  /** More names than that are not kept. */
+  private static final int MOST_NAMES = 200;
+
+  private Pings pings;
+  private long uses;
+  private Optional<byte[]> unnamed = Optional.empty();
+  private Optional<byte[]> unnamedPending = Optional.empty();
+  private boolean unnamedFirst;
+  private boolean unnamedFailed;
+  private boolean unnamedCertain = true;
+  private boolean unnamedIsPing;
+  private final Set<String> pingStatements = new HashSet<>(2);
+  private final Set<String> customSettings = new LinkedHashSet<>(2);
+  private final Set<String> libraries = new LinkedHashSet<>(2);
+  private final StatementScan.Finds finds = new Found();
+  private boolean overlooked;
+
+  /**
+   * @param pings what does not count as use
+   */
+  public ClientTrace(Pings pings) {
+    this.pings = pings;
+  }
+
+  /** From now on these do not count as use. */
+  public void pings(Pings now) {
+    pings = now;
+  }
+
+  /** What does not count as use. */
+  public Pings pings() {
+    return pings;
+  }
+
+  /** How often the client has asked for something else than pings. Never falls. */
+  public long uses() {
+    return uses;
+  }
+
+  /** The Parse message's content that made the unnamed statement; empty when there is none. */
+  public Optional<byte[]> unnamedParse() {
+    return unnamedPending.isPresent() ? unnamedPending : unnamed;
+  }
+
+  /** Whether it is known what the unnamed statement is, now that nothing is in flight. */
+  public boolean isUnnamedCertain() {
+    return unnamedCertain;
+  }
+
+  /** Names of custom settings that the client may have made. */
+  public Set<String> customSettings() {
+    return Collections.unmodifiableSet(customSettings);
+  }
+
+  /** Libraries that the client may have loaded, in that order. */
+  public Set<String> libraries() {
+    return Collections.unmodifiableSet(libraries);
+  }
+
+  /**
+   * Whether it may have made custom settings whose names were not seen: a text was too long to look
+   * into, or did not have them.
+   */
+  public boolean overlooked() {
+    return overlooked;
+  }
+
+  /** Whether a prepared statement of that name is a ping. */
+  public boolean isPingStatement(String name) {
+    return name.isEmpty() ? unnamedIsPing : pingStatements.contains(name);
+  }
+
+  /** The client asked for something. */
+  void used() {
+    uses++;
+  }
+
+  /** Whether a Bind may be a ping, so that it matters what it binds. */
+  boolean mayBindPing() {
+    return unnamedIsPing || !pingStatements.isEmpty();
+  }
+
+  /** A Query came, whose text was not kept. */
+  void queriedAtLength() {
+    overlooked = true;
+    uses++;
+    unnamedGone();
+  }
+
+  /** A Query came. */
+  void queried(byte[] text, int length) {
+    if (pings.match(text, 0, length).isEmpty()) {
+      uses++;
+      look(text, 0, length);
+    }
+    unnamedGone();
+  }
+
+  private void unnamedGone() {
+    unnamed = Optional.empty();
+    unnamedPending = Optional.empty();
+    unnamedCertain = true;
+    unnamedIsPing = false;
+  }
+
+  /**
+   * A Parse came.
+   *
+   * @param content of the message, whole
+   * @param first whether nothing was in flight or open before it
+   */
+  public void parsed(byte[] content, int length, boolean first) {
+    int nameEnd = end(content, 0, length);
+    int textEnd = end(content, nameEnd + 1, length);
+    if (nameEnd < 0 || textEnd < 0) {
+      uses++; // malformed: Postgres says so
+      return;
+    }
+    var isPing = pings.match(content, nameEnd + 1, textEnd).isPresent();
+    if (!isPing) {
+      uses++;
+      look(content, nameEnd + 1, textEnd);
+    }
+    if (nameEnd == 0) {
+      unnamedIsPing = isPing;
+      if (unnamedPending.isEmpty()) {
+        unnamedFirst = first;
+        unnamedFailed = false;
+      } else {
+        unnamedFirst = false;
+      }
+      unnamedPending = Optional.of(Arrays.copyOf(content, length));
+    } else {
+      var name = new String(content, 0, nameEnd, ISO_8859_1);
+      if (isPing) {
+        pingStatements.add(name);
+      } else if (!pingStatements.isEmpty()) {
+        pingStatements.remove(name);
+      }
+    }
+  }
+
+  /** A Parse came that is too long to keep. */
+  void parsedAtLength() {
+    uses++;
+    overlooked = true;
+    unnamed = Optional.empty();
+    unnamedPending = Optional.empty();
+    unnamedIsPing = false;
+    unnamedCertain = false;
+  }
+
+  /** A Bind came: at least the names at its beginning, if they are not longer than that. */
+  void bound(byte[] content, int length) {
+    int portalEnd = end(content, 0, length);
+    int nameEnd = portalEnd < 0 ? -1 : end(content, portalEnd + 1, length);
+    if (nameEnd < 0
+        || !isPingStatement(
+            new String(content, portalEnd + 1, nameEnd - portalEnd - 1, ISO_8859_1))) {
+      uses++;
+    }
+  }
+
+  /** A Close came. */
+  void closed(byte[] content, int length) {
+    if (length > 1 && content[0] == 'S') {
+      int nameEnd = end(content, 1, length);
+      if (nameEnd == 1) {
+        unnamedGone();
+      } else if (nameEnd > 1) {
+        pingStatements.remove(new String(content, 1, nameEnd - 1, ISO_8859_1));
+      }
+    }
+  }
+
+  /** The server told an error. */
+  void failed() {
+    unnamedFailed = true;
+  }
+
+  /** The server has answered everything. */
+  void settled() {
+    if (unnamedPending.isPresent()) {
+      unnamed = unnamedPending;
+      unnamedCertain = !unnamedFailed || unnamedFirst;
+      unnamedPending = Optional.empty();
+    }
+  }
+
+  private static int end(byte[] content, int from, int to) {
+    for (int i = from; i < to; i++) {
+      if (content[i] == 0) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private void look(byte[] text, int from, int to) {
+    StatementScan.scan(text, from, to, finds);
+  }
+
+  private final class Found implements StatementScan.Finds {
+    @Override
+    public void customSetting(String name) {
+      if (customSettings.size() < MOST_NAMES) {
+        customSettings.add(name);
+      } else if (!customSettings.contains(name)) {
+        overlooked = true;
+      }
+    }
+
+    @Override
+    public void hiddenSetting() {
+      overlooked = true;
+    }
+
+    @Override
+    public void loaded(String library) {
+      if (libraries.size() < MOST_NAMES) {
+        libraries.add(library);
+      } else if (!libraries.contains(library)) {
+        overlooked = true;
+      }
+    }
+
+    @Override
+    public void deallocated() {
+      pingStatements.clear();
+    }
+  }
+}
