@@ -3,6 +3,7 @@ package io.vela.proxy.wire;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -25,6 +26,9 @@ public final class ClientTrace {
   /** More names than that are not kept. */
   private static final int MOST_NAMES = 200;
 
+  private static final int SHORTEST_WORD = 3;
+  private static final String[] SCOPES = {"session", "local"};
+
   private Pings pings;
   private long uses;
   private Optional<byte[]> unnamed = Optional.empty();
@@ -36,7 +40,7 @@ public final class ClientTrace {
   private final Set<String> pingStatements = new HashSet<>(2);
   private final Set<String> customSettings = new LinkedHashSet<>(2);
   private final Set<String> libraries = new LinkedHashSet<>(2);
-  private final StatementScan.Finds finds = new Found();
+  private final Set<String> functions = new LinkedHashSet<>(2);
   private boolean overlooked;
 
   /**
@@ -79,6 +83,11 @@ public final class ClientTrace {
   /** Libraries that the client may have loaded, in that order. */
   public Set<String> libraries() {
     return Collections.unmodifiableSet(libraries);
+  }
+
+  /** Functions with a lasting effect that the client may have called: see {@link SqlScan}. */
+  public Set<String> functions() {
+    return Collections.unmodifiableSet(functions);
   }
 
   /**
@@ -221,36 +230,89 @@ public final class ClientTrace {
   }
 
   private void look(byte[] text, int from, int to) {
-    StatementScan.scan(text, from, to, finds);
+    boolean telling = false;
+    for (int i = from; i + SHORTEST_WORD < to; i++) {
+      switch (text[i] | 0x20) {
+        case 's' -> telling |= is("set", text, i, to) && mayMakeSetting(text, i + 3, to);
+        case 'l' -> telling |= is("load", text, i, to);
+        case 'p' ->
+            telling |= is("pg_backup_start", text, i, to) || is("pg_start_backup", text, i, to);
+        case 'd' -> {
+          telling |= is("dblink_connect", text, i, to);
+          if (is("deallocate", text, i, to) || is("discard", text, i, to)) {
+            pingStatements.clear();
+          }
+        }
+        default -> {}
+      }
+    }
+    if (telling) {
+      take(SqlScan.traces(new String(text, from, to - from, ISO_8859_1), true));
+    }
   }
 
-  private final class Found implements StatementScan.Finds {
-    @Override
-    public void customSetting(String name) {
-      if (customSettings.size() < MOST_NAMES) {
-        customSettings.add(name);
-      } else if (!customSettings.contains(name)) {
-        overlooked = true;
+  private static boolean is(String word, byte[] text, int from, int to) {
+    if (to - from < word.length()) {
+      return false;
+    }
+    for (int i = 0; i < word.length(); i++) {
+      int letter = text[from + i];
+      if ((letter >= 'A' && letter <= 'Z' ? letter | 0x20 : letter) != word.charAt(i)) {
+        return false;
       }
     }
+    return true;
+  }
 
-    @Override
-    public void hiddenSetting() {
-      overlooked = true;
+  /** Most texts with SET are updates: those only which name something with a dot matter. */
+  private static boolean mayMakeSetting(byte[] text, int afterSet, int to) {
+    if (is("_config", text, afterSet, to)) {
+      return true;
     }
-
-    @Override
-    public void loaded(String library) {
-      if (libraries.size() < MOST_NAMES) {
-        libraries.add(library);
-      } else if (!libraries.contains(library)) {
-        overlooked = true;
+    int index = skipBlanks(text, afterSet, to);
+    for (var word : SCOPES) {
+      if (is(word, text, index, to)) {
+        index = skipBlanks(text, index + word.length(), to);
       }
     }
+    for (; index < to; index++) {
+      byte letter = text[index];
+      if (letter == '.' || letter == '/' || letter == '-' || letter == '%') {
+        return true;
+      }
+      if (letter == '=' || letter == ',' || letter == ';' || letter == '(' || isBlank(letter)) {
+        return false;
+      }
+    }
+    return false;
+  }
 
-    @Override
-    public void deallocated() {
-      pingStatements.clear();
+  private static boolean isBlank(byte letter) {
+    return letter == ' ' || letter >= '\t' && letter <= '\r';
+  }
+
+  private static int skipBlanks(byte[] text, int from, int to) {
+    int index = from;
+    while (index < to && isBlank(text[index])) {
+      index++;
+    }
+    return index;
+  }
+
+  private void take(SqlScan.Traces found) {
+    overlooked |= found.unseenSettings();
+    add(customSettings, found.customSettings());
+    add(libraries, found.loads());
+    add(functions, found.functions());
+  }
+
+  private void add(Set<String> known, Collection<String> found) {
+    for (var name : found) {
+      if (known.size() < MOST_NAMES) {
+        known.add(name);
+      } else {
+        overlooked |= !known.contains(name);
+      }
     }
   }
 }
