@@ -174,6 +174,7 @@ final class Refusal {
           RouteFailure.InUse _ ->
           SqlState.CANNOT_CONNECT_NOW;
       case RouteFailure.SuspendedByHand _,
+          RouteFailure.IdleDisconnected _,
           RouteFailure.TokenRevoked _,
           RouteFailure.ShuttingDown _ ->
           SqlState.ADMIN_SHUTDOWN;
