@@ -2,12 +2,15 @@ package io.vela.proxy.wire;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
@@ -36,8 +39,8 @@ public final class ClientTrace {
   private boolean unnamedFirst;
   private boolean unnamedFailed;
   private boolean unnamedCertain = true;
-  private boolean unnamedIsPing;
-  private final Set<String> pingStatements = new HashSet<>(2);
+  private OptionalInt unnamedPing = OptionalInt.empty();
+  private final Map<String, Integer> pingStatements = new HashMap<>(2);
   private final Set<String> customSettings = new LinkedHashSet<>(2);
   private final Set<String> libraries = new LinkedHashSet<>(2);
   private final Set<String> functions = new LinkedHashSet<>(2);
@@ -65,9 +68,17 @@ public final class ClientTrace {
     return uses;
   }
 
-  /** The Parse message's content that made the unnamed statement; empty when there is none. */
+  /** The Parse message, whole, that made the unnamed statement; empty when there is none. */
   public Optional<byte[]> unnamedParse() {
-    return unnamedPending.isPresent() ? unnamedPending : unnamed;
+    return unnamedPending
+        .or(() -> unnamed)
+        .map(
+            content ->
+                ByteBuffer.allocate(1 + Integer.BYTES + content.length)
+                    .put(FrontendType.PARSE)
+                    .putInt(Integer.BYTES + content.length)
+                    .put(content)
+                    .array());
   }
 
   /** Whether it is known what the unnamed statement is, now that nothing is in flight. */
@@ -98,9 +109,13 @@ public final class ClientTrace {
     return overlooked;
   }
 
-  /** Whether a prepared statement of that name is a ping. */
-  public boolean isPingStatement(String name) {
-    return name.isEmpty() ? unnamedIsPing : pingStatements.contains(name);
+  /** What {@link Pings#match} says of a prepared statement; empty for the unnamed one. */
+  OptionalInt pingStatement(String name) {
+    if (name.isEmpty()) {
+      return unnamedPing;
+    }
+    var number = pingStatements.get(name);
+    return number == null ? OptionalInt.empty() : OptionalInt.of(number);
   }
 
   /** The client asked for something. */
@@ -110,7 +125,7 @@ public final class ClientTrace {
 
   /** Whether a Bind may be a ping, so that it matters what it binds. */
   boolean mayBindPing() {
-    return unnamedIsPing || !pingStatements.isEmpty();
+    return unnamedPing.isPresent() || !pingStatements.isEmpty();
   }
 
   /** A Query came, whose text was not kept. */
@@ -133,7 +148,7 @@ public final class ClientTrace {
     unnamed = Optional.empty();
     unnamedPending = Optional.empty();
     unnamedCertain = true;
-    unnamedIsPing = false;
+    unnamedPing = OptionalInt.empty();
   }
 
   /**
@@ -149,13 +164,13 @@ public final class ClientTrace {
       uses++; // malformed: Postgres says so
       return;
     }
-    var isPing = pings.match(content, nameEnd + 1, textEnd).isPresent();
-    if (!isPing) {
+    var ping = pings.match(content, nameEnd + 1, textEnd);
+    if (ping.isEmpty()) {
       uses++;
       look(content, nameEnd + 1, textEnd);
     }
     if (nameEnd == 0) {
-      unnamedIsPing = isPing;
+      unnamedPing = ping;
       if (unnamedPending.isEmpty()) {
         unnamedFirst = first;
         unnamedFailed = false;
@@ -165,8 +180,8 @@ public final class ClientTrace {
       unnamedPending = Optional.of(Arrays.copyOf(content, length));
     } else {
       var name = new String(content, 0, nameEnd, ISO_8859_1);
-      if (isPing) {
-        pingStatements.add(name);
+      if (ping.isPresent()) {
+        pingStatements.put(name, ping.getAsInt());
       } else if (!pingStatements.isEmpty()) {
         pingStatements.remove(name);
       }
@@ -179,7 +194,7 @@ public final class ClientTrace {
     overlooked = true;
     unnamed = Optional.empty();
     unnamedPending = Optional.empty();
-    unnamedIsPing = false;
+    unnamedPing = OptionalInt.empty();
     unnamedCertain = false;
   }
 
@@ -188,8 +203,8 @@ public final class ClientTrace {
     int portalEnd = end(content, 0, length);
     int nameEnd = portalEnd < 0 ? -1 : end(content, portalEnd + 1, length);
     if (nameEnd < 0
-        || !isPingStatement(
-            new String(content, portalEnd + 1, nameEnd - portalEnd - 1, ISO_8859_1))) {
+        || pingStatement(new String(content, portalEnd + 1, nameEnd - portalEnd - 1, ISO_8859_1))
+            .isEmpty()) {
       uses++;
     }
   }

@@ -89,9 +89,7 @@ public final class Pings {
     if (rest < to && text[rest] == ';') {
       rest = skipBlanks(text, rest + 1, to);
     }
-    return rest == to && numbers.contains(number)
-        ? OptionalInt.of(number)
-        : OptionalInt.empty();
+    return rest == to && numbers.contains(number) ? OptionalInt.of(number) : OptionalInt.empty();
   }
 
   private static int skipBlanks(byte[] text, int from, int to) {

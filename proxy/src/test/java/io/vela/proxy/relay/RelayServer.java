@@ -13,8 +13,6 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
-import io.vela.proxy.wire.ClientTrace;
-import io.vela.proxy.wire.Pings;
 import io.vela.proxy.wire.BackendType;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.FrontendMessages;
