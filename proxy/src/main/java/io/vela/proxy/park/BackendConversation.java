@@ -14,6 +14,7 @@ import io.vela.proxy.wire.DataRow;
 import io.vela.proxy.wire.Malformed;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.ProtocolViolation;
+import io.vela.proxy.wire.RawMessage;
 import io.vela.proxy.wire.RowShape;
 import io.vela.proxy.wire.TypedMessage;
 import java.time.Duration;
@@ -37,21 +38,22 @@ final class BackendConversation {
   private static final int MAX_MESSAGE_BYTES = 1 << 28;
 
   private final Channel backend;
-  private final Consumer<byte[]> notifications;
+  private final Consumer<RawMessage> notifications;
   private final MessageDecoder decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
   private final Listener listener = new Listener();
   private final ScheduledFuture<?> deadline;
   private final Map<String, String> parameters = new LinkedHashMap<>();
 
   private Optional<BackendLost> lost = Optional.empty();
-  private Optional<byte[]> farewell = Optional.empty();
+  private Optional<RawMessage> farewell = Optional.empty();
   private Optional<CompletableFuture<List<Reply>>> awaited = Optional.empty();
   private Optional<CompletableFuture<Void>> closing = Optional.empty();
   private List<Reply> replies = new ArrayList<>();
   private Reply reply = new Reply();
   private int expected;
 
-  private BackendConversation(Channel backend, Consumer<byte[]> notifications, Duration patience) {
+  private BackendConversation(
+      Channel backend, Consumer<RawMessage> notifications, Duration patience) {
     this.backend = backend;
     this.notifications = notifications;
     deadline =
@@ -72,7 +74,7 @@ final class BackendConversation {
    * @throws IllegalStateException when not called on the channel's event loop
    */
   static BackendConversation open(
-      Channel backend, Consumer<byte[]> notifications, Duration patience) {
+      Channel backend, Consumer<RawMessage> notifications, Duration patience) {
     if (!backend.eventLoop().inEventLoop()) {
       throw new IllegalStateException("a conversation is held on its channel's event loop");
     }
@@ -167,7 +169,7 @@ final class BackendConversation {
         reply = new Reply();
       }
       case BackendType.NOTIFICATION_RESPONSE ->
-          notifications.accept(BackendError.whole(message.type(), payload));
+          notifications.accept(RawMessage.of(message.type(), payload));
       case BackendType.PARAMETER_STATUS -> parameters.put(text(payload), text(payload));
       default -> {
         // ParseComplete and its like, notices, parameter descriptions.

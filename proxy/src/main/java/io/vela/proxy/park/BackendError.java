@@ -1,12 +1,11 @@
 package io.vela.proxy.park;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.vela.proxy.wire.BackendType;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ProtocolViolation;
-import java.nio.ByteBuffer;
+import io.vela.proxy.wire.RawMessage;
 
 /**
  * An ErrorResponse of a backend.
@@ -14,19 +13,10 @@ import java.nio.ByteBuffer;
  * @param fields what it says
  * @param message the whole message, byte for byte
  */
-record BackendError(ErrorFields fields, byte[] message) {
+record BackendError(ErrorFields fields, RawMessage message) {
   static BackendError of(ByteBuf payload) throws ProtocolViolation {
     return new BackendError(
-        ErrorFields.parse(payload.duplicate()), whole(BackendType.ERROR_RESPONSE, payload));
-  }
-
-  /** A message with its type and length. */
-  static byte[] whole(byte type, ByteBuf payload) {
-    return ByteBuffer.allocate(1 + Integer.BYTES + payload.readableBytes())
-        .put(type)
-        .putInt(Integer.BYTES + payload.readableBytes())
-        .put(ByteBufUtil.getBytes(payload))
-        .array();
+        ErrorFields.parse(payload.duplicate()), RawMessage.of(BackendType.ERROR_RESPONSE, payload));
   }
 
   /**
@@ -34,11 +24,11 @@ record BackendError(ErrorFields fields, byte[] message) {
    * (RevalidateCachedQuery in plancache.c). Drivers that prepare again by themselves look at the
    * code and at the routine.
    */
-  static byte[] changedResultType() {
+  static RawMessage changedResultType() {
     var fields =
         "SERROR\0VERROR\0C0A000\0Mcached plan must not change result type\0"
             + "Fplancache.c\0RRevalidateCachedQuery\0\0";
-    return whole(BackendType.ERROR_RESPONSE, Unpooled.wrappedBuffer(Batch.bytes(fields)));
+    return RawMessage.of(BackendType.ERROR_RESPONSE, Unpooled.wrappedBuffer(Batch.bytes(fields)));
   }
 
   boolean is(String sqlState) {

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.vela.proxy.wire.FrontendMessages;
+import io.vela.proxy.wire.RawMessage;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -58,7 +59,7 @@ final class Batch {
   }
 
   /** A message as a client sent it. */
-  Batch whole(byte[] message) {
+  Batch whole(RawMessage message) {
     messages.whole(message);
     return this;
   }

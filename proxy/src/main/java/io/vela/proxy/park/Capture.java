@@ -4,6 +4,7 @@ import io.netty.channel.Channel;
 import io.vela.proxy.park.Captured.Failed;
 import io.vela.proxy.park.Captured.Memory;
 import io.vela.proxy.park.Captured.Vetoed;
+import io.vela.proxy.wire.RawMessage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -73,7 +74,10 @@ public final class Capture {
    * @param notifications gets each NotificationResponse that comes meanwhile, whole
    */
   public static CompletionStage<Captured> begin(
-      Channel backend, SeenState seen, CaptureSettings settings, Consumer<byte[]> notifications) {
+      Channel backend,
+      SeenState seen,
+      CaptureSettings settings,
+      Consumer<RawMessage> notifications) {
     var conversation = BackendConversation.open(backend, notifications, settings.patience());
     return new Capture(backend, seen, settings, conversation)
         .ask()
@@ -91,7 +95,7 @@ public final class Capture {
   private CompletionStage<Captured> ask() {
     attempts++;
     var batch = new Batch(backend.alloc());
-    for (var question : Question.values()) {
+    for (var question : Question.ALL) {
       switch (question) {
         case PARAMETERS -> batch.run(question.sql(), Batch.textArray(seen.parameters()));
         case CUSTOM_SETTINGS -> batch.run(question.sql(), Batch.textArray(seen.customSettings()));
@@ -115,7 +119,7 @@ public final class Capture {
         return ask();
       }
       return done(
-          answers.completed() == Question.REHEARSAL.ordinal()
+          answers.completed() == Question.ALL.indexOf(Question.REHEARSAL)
               ? new Vetoed(VetoReason.SETTING, error.fields().message())
               : new Failed(error.toString(), false, Optional.empty()));
     }

@@ -1,5 +1,6 @@
 package io.vela.proxy.park;
 
+import io.vela.proxy.wire.RawMessage;
 import java.util.Optional;
 
 /** What came of {@link Capture}. */
@@ -21,5 +22,6 @@ public sealed interface Captured {
    * @param backendLost whether the backend is of no more use; else it is as it was
    * @param farewell the ErrorResponse by which the backend ended the session itself, whole
    */
-  record Failed(String cause, boolean backendLost, Optional<byte[]> farewell) implements Captured {}
+  record Failed(String cause, boolean backendLost, Optional<RawMessage> farewell)
+      implements Captured {}
 }

@@ -3,7 +3,6 @@ package io.vela.proxy.park;
 import io.vela.config.ParkPolicy.UnseenSettings;
 import io.vela.proxy.park.Captured.Vetoed;
 import io.vela.proxy.wire.DataRow;
-import io.vela.proxy.wire.RowShape;
 import io.vela.proxy.wire.SqlScan;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,48 +16,24 @@ final class Findings {
   private final Reply answers;
   private final SeenState seen;
   private final Facts facts;
-  private final List<Listed> statements;
-
-  /** A row of pg_prepared_statements. */
-  record Listed(String name, String sql, int[] types, boolean bySql) {
-    static Listed of(DataRow row) {
-      var types = row.text(2);
-      return new Listed(
-          row.text(0).intern(),
-          row.text(1).intern(),
-          types.isEmpty() ? new int[0] : oids(types.split(" ", -1)),
-          row.text(3).equals("true"));
-    }
-
-    private static int[] oids(String[] texts) {
-      var oids = new int[texts.length];
-      for (int i = 0; i < texts.length; i++) {
-        oids[i] = Integer.parseUnsignedInt(texts[i]);
-      }
-      return oids;
-    }
-
-    PreparedStatement with(Optional<RowShape> shape, boolean stale) {
-      return new PreparedStatement(name, sql, types, bySql, shape, stale);
-    }
-  }
+  private final List<PreparedStatement> statements;
 
   Findings(Reply answers, SeenState seen) {
     this.answers = answers;
     this.seen = seen;
     facts = Facts.of(rows(Question.FACTS).getFirst());
-    statements = rows(Question.PREPARED_STATEMENTS).stream().map(Listed::of).toList();
+    statements = rows(Question.PREPARED_STATEMENTS).stream().map(PreparedStatement::of).toList();
   }
 
   private List<DataRow> rows(Question question) {
-    return answers.rows(question.ordinal());
+    return answers.rows(Question.ALL.indexOf(question));
   }
 
   Facts facts() {
     return facts;
   }
 
-  List<Listed> statements() {
+  List<PreparedStatement> statements() {
     return statements;
   }
 

@@ -1,5 +1,7 @@
 package io.vela.proxy.park;
 
+import java.util.List;
+
 /**
  * What is asked of a session in one transaction, in this order. No text has a backslash or an
  * operator without its schema before {@link #PLAIN_PATH}: the session's own search_path and
@@ -210,6 +212,9 @@ enum Question {
               'transaction_deferrable', 'statement_timeout', 'transaction_timeout',
               'idle_in_transaction_session_timeout', 'client_encoding', 'search_path'])
       """);
+
+  /** All, in the order in which they are asked. */
+  static final List<Question> ALL = List.of(values());
 
   private final String sql;
 

@@ -3,6 +3,7 @@ package io.vela.proxy.park;
 import io.netty.channel.Channel;
 import io.vela.proxy.park.Restored.Done;
 import io.vela.proxy.park.Restored.Failed;
+import io.vela.proxy.wire.RawMessage;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -98,7 +99,10 @@ public final class Restore {
    * @param notifications gets each NotificationResponse that comes meanwhile, whole
    */
   public static CompletionStage<Restored> begin(
-      Channel backend, SessionMemory memory, Duration patience, Consumer<byte[]> notifications) {
+      Channel backend,
+      SessionMemory memory,
+      Duration patience,
+      Consumer<RawMessage> notifications) {
     var conversation = BackendConversation.open(backend, notifications, patience);
     return new Restore(backend, memory, conversation)
         .ask()
@@ -134,12 +138,8 @@ public final class Restore {
     batch.run("SAVEPOINT vela").sync();
     for (var statement : memory.statements()) {
       batch.run("ROLLBACK TO vela");
-      if (statement.bySql()) {
-        batch.run(statement.sql());
-      } else {
-        batch.prepare(statement.name(), statement.sql(), statement.types());
-      }
-      batch.describe(statement.name()).sync();
+      statement.addTo(batch);
+      batch.sync();
     }
     batch.run("ROLLBACK TO vela");
     set(batch, SETTINGS, memory.settings(), true);

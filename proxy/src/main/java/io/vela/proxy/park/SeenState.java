@@ -1,5 +1,6 @@
 package io.vela.proxy.park;
 
+import io.vela.proxy.wire.RawMessage;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -21,7 +22,7 @@ public record SeenState(
     List<String> loads,
     Set<String> functions,
     Set<String> parameters,
-    Optional<byte[]> unnamedStatement) {
+    Optional<RawMessage> unnamedStatement) {
   /** Of a session that did nothing of the kind. */
   public static final SeenState NOTHING =
       new SeenState(Set.of(), false, List.of(), Set.of(), Set.of(), Optional.empty());

@@ -1,5 +1,6 @@
 package io.vela.proxy.park;
 
+import io.vela.proxy.wire.RawMessage;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,7 +22,7 @@ public final class SessionMemory {
   private final String role;
   private final String sessionAuthorization;
   private final PreparedStatement[] statements;
-  private final Optional<byte[]> unnamedStatement;
+  private final Optional<RawMessage> unnamedStatement;
   private final long idleSessionTimeoutMillis;
 
   private SessionMemory(Builder builder) {
@@ -37,28 +38,6 @@ public final class SessionMemory {
     idleSessionTimeoutMillis = builder.idleSessionTimeoutMillis;
   }
 
-  private SessionMemory(SessionMemory other, Optional<byte[]> unnamed) {
-    settings = other.settings;
-    inherited = other.inherited;
-    parameters = other.parameters;
-    channels = other.channels;
-    loads = other.loads;
-    role = other.role;
-    sessionAuthorization = other.sessionAuthorization;
-    statements = other.statements;
-    unnamedStatement = unnamed;
-    idleSessionTimeoutMillis = other.idleSessionTimeoutMillis;
-  }
-
-  /**
-   * The same with another unnamed statement: pings that were answered without a backend change it.
-   *
-   * @param parse a Parse message, whole
-   */
-  public SessionMemory withUnnamedStatement(Optional<byte[]> parse) {
-    return new SessionMemory(this, parse);
-  }
-
   /** Collects it. */
   static final class Builder {
     final Map<String, String> settings = new LinkedHashMap<>();
@@ -69,7 +48,7 @@ public final class SessionMemory {
     final List<PreparedStatement> statements = new ArrayList<>();
     String role = "none";
     String sessionAuthorization = "";
-    Optional<byte[]> unnamedStatement = Optional.empty();
+    Optional<RawMessage> unnamedStatement = Optional.empty();
     long idleSessionTimeoutMillis;
 
     SessionMemory build() {
@@ -123,7 +102,7 @@ public final class SessionMemory {
   }
 
   /** A Parse message, whole. */
-  Optional<byte[]> unnamedStatement() {
+  Optional<RawMessage> unnamedStatement() {
     return unnamedStatement;
   }
 

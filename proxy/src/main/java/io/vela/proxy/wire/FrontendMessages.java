@@ -124,8 +124,8 @@ public final class FrontendMessages {
   }
 
   /** A message as a client sent it, type and length included. */
-  public FrontendMessages whole(byte[] message) {
-    out.writeBytes(message);
+  public FrontendMessages whole(RawMessage message) {
+    out.writeBytes(message.toBuffer());
     return this;
   }
 
