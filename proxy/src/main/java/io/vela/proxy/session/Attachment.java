@@ -13,6 +13,7 @@ import io.vela.proxy.session.SessionState.Waking;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.ProtocolViolation;
+import io.vela.proxy.wire.RawMessage;
 import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
@@ -344,7 +345,7 @@ final class Attachment implements BackendEvents {
   }
 
   /** The backend of an idle session has gone while it was being asked. */
-  void backendGone(Open open, BackendLink backend, Optional<byte[]> farewell) {
+  void backendGone(Open open, BackendLink backend, Optional<RawMessage> farewell) {
     if (farewell.isPresent()) {
       client.writeWhole(farewell.get());
       session.end(open, Ending.ENDED_BY_POSTGRES);
