@@ -89,7 +89,7 @@ public final class Capture {
     var cause = thrown instanceof CompletionException wrapped ? wrapped.getCause() : thrown;
     return cause instanceof BackendLost lost
         ? new Failed(String.valueOf(lost.getMessage()), true, lost.farewell())
-        : new Failed(String.valueOf(cause), true, Optional.empty());
+        : new Failed(String.valueOf(cause), false, Optional.empty());
   }
 
   private CompletionStage<Captured> ask() {
