@@ -121,7 +121,7 @@ final class MovedSessionTest {
           row(
               "custom setting in a DO block",
               "DO $do$ BEGIN EXECUTE 'SET app.done = ''1'''; END $do$",
-              "SELECT current_setting('app.done')"),
+              "DO $$ BEGIN END $$; SELECT current_setting('app.done')"),
           row("role", "SET ROLE weak", "SHOW role; SELECT current_user, session_user"),
           row(
               "session authorization",
