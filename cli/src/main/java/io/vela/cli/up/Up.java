@@ -52,18 +52,21 @@ final class Up {
   private final LiveConfig live;
   private final Reload.Reader reader;
   private final boolean demo;
+  private final boolean parkAlways;
   private final Consumer<String> say;
 
   /**
    * @param config to start with
    * @param reader reads the configuration again
+   * @param parkAlways see {@link ProxyServer#start}
    */
-  Up(Terminal terminal, VelaConfig config, Reload.Reader reader, boolean demo) {
+  Up(Terminal terminal, VelaConfig config, Reload.Reader reader, boolean demo, boolean parkAlways) {
     this.terminal = terminal;
     this.config = config;
     this.live = new LiveConfig(config);
     this.reader = reader;
     this.demo = demo;
+    this.parkAlways = parkAlways;
     this.say =
         line -> {
           terminal.out().println(line);
@@ -156,7 +159,7 @@ final class Up {
             router,
             metrics.meters(),
             new KeptSecret(config.data()).read(),
-            false);
+            parkAlways);
     parts.add("proxy", () -> proxy.close(live.get().limits().drainTimeout()));
     stop.onHurry(proxy::hurry);
     var reload = new Reload(reader, live, router, proxy);
