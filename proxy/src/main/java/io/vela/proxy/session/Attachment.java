@@ -45,6 +45,9 @@ final class Attachment implements BackendEvents {
   private final SessionServices services;
   private final ClientLink client;
 
+  /** Since when there has been no place for a backend, in ns; 0 when there was one. */
+  private long crowdedSince;
+
   Attachment(Session session) {
     this.session = session;
     this.services = session.services();
@@ -127,6 +130,52 @@ final class Attachment implements BackendEvents {
       session.refuse(
           Refusal.unreachable(connecting.target().branch().value(), cause), Ending.REFUSED);
     }
+  }
+
+  /** There is no place for another backend: idle sessions of the branch give up theirs. */
+  private void crowded(Connecting connecting, TypedMessage error) throws ProtocolViolation {
+    var told = ErrorFields.parse(error.content().duplicate());
+    if (connecting.request().isReplication()) {
+      refusedByPostgres(connecting, error);
+      return;
+    }
+    connecting.backend().close();
+    waitForPlace(
+        connecting.wait(new CompletableFuture<>()), BackendQueue.Limit.of(told.message()));
+  }
+
+  private void waitForPlace(Waking waiting, BackendQueue.Limit limit) {
+    long now = System.nanoTime();
+    if (crowdedSince == 0) {
+      crowdedSince = now;
+    }
+    var branch = waiting.target().branch();
+    var left = services.limits().wakeTimeout().minusNanos(now - crowdedSince);
+    session.enter(waiting);
+    if (left.isNegative()) {
+      session.refuse(Refusal.noPlace(branch.value()), Ending.REFUSED);
+      return;
+    }
+    var turn =
+        services.backendQueue().join(branch, session, waiting.request(), limit, crowdedSince);
+    var _ = waiting.lease().whenComplete((_, _) -> turn.cancel(false));
+    session
+        .timer()
+        .start(
+            left,
+            () -> {
+              if (session.state().equals(waiting)) {
+                session.refuse(Refusal.noPlace(branch.value()), Ending.REFUSED);
+              }
+            });
+    session.onEventLoop(
+        turn,
+        (_, _) -> {
+          if (session.state().equals(waiting)) {
+            session.timer().cancel();
+            awaitLease(waiting.resume(lease(waiting.target())));
+          }
+        });
   }
 
   private Optional<Connecting> connecting(BackendLink backend) {
@@ -213,6 +262,7 @@ final class Attachment implements BackendEvents {
             refusedByPostgres(connecting, message);
           }
         }
+        case BackendStartup.Next.CROWDED -> crowded(connecting, message);
         case BackendStartup.Next.REFUSED -> refusedByPostgres(connecting, message);
         case BackendStartup.Next.NOT_TRUSTED ->
             session.refuse(Refusal.instanceAsksForPassword(), Ending.REFUSED);
@@ -266,6 +316,7 @@ final class Attachment implements BackendEvents {
 
   private void relayed(Relaying relaying, SessionRelay relay) {
     session.timer().cancel();
+    crowdedSince = 0;
     session.policy(services.router().parking(relaying.target()));
     session.enter(relaying);
     if (services.parkAlways()) {
