@@ -12,20 +12,16 @@ import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Whatever a session has done, once moved to another backend its client is told the same, byte for
  * byte, as one whose session did the same and was never moved. And when it is asked for its state
  * and then not moved, nobody can tell.
  */
-@ParameterizedClass
-@ValueSource(ints = {15, 18})
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-final class MovedSessionTest {
+abstract class MovedSessions {
   private static final String ALL_SETTINGS =
       "SELECT name, setting, source FROM pg_catalog.pg_settings ORDER BY name";
 
@@ -194,7 +190,7 @@ final class MovedSessionTest {
   private final EventLoopGroup loops =
       new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
 
-  MovedSessionTest(int major) throws Exception {
+  MovedSessions(int major) throws Exception {
     postgres = RealPostgres.start(major);
     postgres.sql(
         """
