@@ -8,6 +8,7 @@ import io.vela.config.ListenerConfig;
 import io.vela.config.NetworkConfig;
 import io.vela.config.ParkPolicy;
 import io.vela.config.value.HostPort;
+import io.vela.config.value.Secret;
 import io.vela.proxy.ProxyServer;
 import io.vela.proxy.RealPostgres;
 import io.vela.proxy.ScriptedRouter;
@@ -43,6 +44,13 @@ final class Side implements AutoCloseable {
   private final ProxyServer server;
 
   Side(int major) throws Exception {
+    this(major, false);
+  }
+
+  /**
+   * @param parkAlways whether each session is parked whenever it is idle
+   */
+  Side(int major, boolean parkAlways) throws Exception {
     postgres = RealPostgres.start(major);
     router = new ScriptedRouter(postgres.endpoint());
     router.refuses = _ -> Optional.empty();
@@ -54,11 +62,17 @@ final class Side implements AutoCloseable {
             LimitsConfig.DEFAULT,
             NetworkConfig.DEFAULT,
             router,
-            meters);
+            meters,
+            new Secret("secret"),
+            parkAlways);
   }
 
   RealPostgres postgres() {
     return postgres;
+  }
+
+  ScriptedRouter router() {
+    return router;
   }
 
   Peer direct() throws IOException {
