@@ -245,6 +245,17 @@ final class BranchLife {
       return disturbance;
     }
 
+    /**
+     * The state, if it is still that of one attempt.
+     *
+     * @param attempt what {@link #beginParking} gave it
+     */
+    Optional<Parking> parking(CompletableFuture<Disturbance> attempt) {
+      return state instanceof Parking parking && disturbance == attempt
+          ? Optional.of(parking)
+          : Optional.empty();
+    }
+
     /** Of no consequence unless sessions are being asked to park. */
     void disturb(Disturbance by) {
       var told = disturbance;
