@@ -52,18 +52,22 @@ final class Up {
   private final LiveConfig live;
   private final Reload.Reader reader;
   private final boolean demo;
+  private final boolean rehearse;
   private final Consumer<String> say;
 
   /**
    * @param config to start with
    * @param reader reads the configuration again
+   * @param demo whether to fill a new baseline
+   * @param rehearse whether to serve one client of its own when ready
    */
-  Up(Terminal terminal, VelaConfig config, Reload.Reader reader, boolean demo) {
+  Up(Terminal terminal, VelaConfig config, Reload.Reader reader, boolean demo, boolean rehearse) {
     this.terminal = terminal;
     this.config = config;
     this.live = new LiveConfig(config);
     this.reader = reader;
     this.demo = demo;
+    this.rehearse = rehearse;
     this.say =
         line -> {
           terminal.out().println(line);
@@ -171,6 +175,10 @@ final class Up {
     log.info("ready listen={} http={}", listen, admin.address());
     terminal.out().println(ReadyLine.of(main, token, reachable(listen)));
     terminal.out().flush();
+    if (rehearse) {
+      new Rehearsal(reachable(listen), token, main).run();
+      terminal.out().println("rehearsed");
+    }
   }
 
   private void reloadOnSignal(Reload reload) {

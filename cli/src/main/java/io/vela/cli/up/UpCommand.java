@@ -70,6 +70,12 @@ public final class UpCommand implements Callable<Integer> {
       description = "Offer TLS with a certificate made for it, where none is configured.")
   private boolean selfSigned;
 
+  @Option(
+      names = "--rehearse",
+      hidden = true,
+      description = "Serve one client of its own when ready: what bin/train records.")
+  private boolean rehearse;
+
   public UpCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -88,7 +94,7 @@ public final class UpCommand implements Callable<Integer> {
       var certificate = selfSignedCertificate(settings).certificate();
       terminal.out().println("tls    sslmode=verify-full sslrootcert=" + certificate);
     }
-    return new Up(terminal, settings, this::configuration, demo).run(new StopSignal());
+    return new Up(terminal, settings, this::configuration, demo, rehearse).run(new StopSignal());
   }
 
   private VelaConfig configuration() throws ConfigException {
