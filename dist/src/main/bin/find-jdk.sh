@@ -10,7 +10,7 @@ jdk_version() {
   [ -x "$1/bin/java" ] || return 0
   if [ -r "$1/release" ]; then
     local line
-    while IFS= read -r line; do
+    while IFS= read -r line || [ -n "$line" ]; do
       [[ ! $line =~ ^JAVA_VERSION=\"?([0-9]+) ]] || echo "${BASH_REMATCH[1]}"
     done <"$1/release"
   else
@@ -22,7 +22,7 @@ jdk_version() {
 # own, as this runs before every command.
 cache_name() {
   local line name=
-  while IFS= read -r line; do
+  while IFS= read -r line || [ -n "$line" ]; do
     case $line in
       IMPLEMENTOR=* | JAVA_RUNTIME_VERSION=*) name+=-${line#*=} ;;
     esac
