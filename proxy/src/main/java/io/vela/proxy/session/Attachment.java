@@ -140,8 +140,7 @@ final class Attachment implements BackendEvents {
       return;
     }
     connecting.backend().close();
-    waitForPlace(
-        connecting.wait(new CompletableFuture<>()), BackendQueue.Limit.of(told.message()));
+    waitForPlace(connecting.wait(new CompletableFuture<>()), BackendQueue.Limit.of(told.message()));
   }
 
   private void waitForPlace(Waking waiting, BackendQueue.Limit limit) {
