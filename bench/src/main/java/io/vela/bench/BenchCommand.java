@@ -39,6 +39,7 @@ public final class BenchCommand implements Subcommand {
     relay,
     connect,
     density,
+    memory,
     storm,
     branch_speed,
     all;
@@ -175,6 +176,7 @@ public final class BenchCommand implements Subcommand {
       case relay -> new RelayBench();
       case connect -> new ConnectBench();
       case density -> new DensityBench();
+      case memory -> new MemoryBench();
       case storm -> new StormBench();
       case branch_speed -> new BranchSpeedBench();
       case all -> throw new IllegalArgumentException("all is each of the others");
