@@ -38,11 +38,11 @@ final class StormBench implements Benchmark {
     var vela = new ArrayList<Double>();
     int rounds = Math.min(bed.runs(), 3);
     for (int round = -1; round < rounds; round++) {
-      var ones = bare(floors, 1);
-      var eachs = bare(floors, CLIENTS_EACH);
       for (int i = 0; i < BRANCHES; i++) {
         bed.vela().suspend("storm-" + i);
       }
+      var ones = bare(floors, 1);
+      var eachs = bare(floors, CLIENTS_EACH);
       var velas = storm(clients);
       if (round >= 0) {
         one.addAll(ones);
