@@ -75,7 +75,13 @@ class PgCatalogTest {
   }
 
   private BranchRow insert() throws RouteException {
-    return catalog.insertBranch(PR, CloneId.random(), MAIN, Optional.of(Duration.ofSeconds(7)));
+    var snapshot =
+        catalog.baselines().stream()
+            .map(BaselineRow::current)
+            .findFirst()
+            .orElseGet(SnapshotId::random);
+    return catalog.insertBranch(
+        PR, CloneId.random(), MAIN, snapshot, Optional.of(Duration.ofSeconds(7)));
   }
 
   @Test
@@ -91,16 +97,19 @@ class PgCatalogTest {
     catalog.switchBaseline(MAIN, snapshot);
     var row = insert();
     assertThat(row.snapshot()).isEqualTo(snapshot);
-    assertThat(row.phase()).isEqualTo(Phase.CREATING);
+    assertThat(row.phase()).isEqualTo(Phase.READY);
     assertThat(row.suspendAfter()).contains(Duration.ofSeconds(7));
 
-    catalog.setPhase(row.id(), Phase.READY);
+    catalog.setPhase(row.id(), Phase.DELETING);
     assertThat(catalog.branches())
         .singleElement()
         .extracting(BranchRow::phase)
-        .isEqualTo(Phase.READY);
+        .isEqualTo(Phase.DELETING);
     catalog.removeBranch(row.id());
     catalog.removeBranch(row.id());
+    assertThat(catalog.branches()).isEmpty();
+
+    catalog.removeBranch(insert().cloneId());
     assertThat(catalog.branches()).isEmpty();
   }
 
