@@ -22,7 +22,7 @@ final class MemoryBench implements Benchmark {
   public List<Figure> run(Bed bed) throws Exception {
     use(bed, 0);
     LockSupport.parkNanos(SETTLING.toNanos());
-    var alone = new Sample(List.of(proportionalMib(bed, 0)));
+    var alone = new Sample(List.of(proportionalMb(bed, 0)));
     double processes = bed.vela().processes(name(0)).size();
     for (int i = 1; i < TOGETHER; i++) {
       use(bed, i);
@@ -30,16 +30,16 @@ final class MemoryBench implements Benchmark {
     LockSupport.parkNanos(SETTLING.toNanos());
     var each = new ArrayList<Double>();
     for (int i = 0; i < TOGETHER; i++) {
-      each.add(proportionalMib(bed, i));
+      each.add(proportionalMb(bed, i));
     }
     for (int i = 0; i < TOGETHER; i++) {
       bed.vela().delete(name(i));
     }
     return List.of(
-        figure("PSS of the only running branch", "MiB", alone, Bar.atMost(20)),
+        figure("PSS of the only running branch", "MB", alone, Bar.atMost(20)),
         figure(
             "PSS of each of " + TOGETHER + " running branches",
-            "MiB",
+            "MB",
             new Sample(each),
             Bar.atMost(20)),
         figure("processes of a branch", "", new Sample(List.of(processes)), Bar.atMost(10)));
@@ -53,10 +53,10 @@ final class MemoryBench implements Benchmark {
     bed.vela().client(name(number)).fetch();
   }
 
-  private static double proportionalMib(Bed bed, int number) throws Exception {
+  private static double proportionalMb(Bed bed, int number) throws Exception {
     double sum = 0;
     for (var process : bed.vela().processes(name(number))) {
-      sum += new ProcessMemory(process.pid()).proportionalMib();
+      sum += new ProcessMemory(process.pid()).proportionalMb();
     }
     return sum;
   }

@@ -22,11 +22,11 @@ final class ProcessMemory {
   }
 
   /**
-   * Resident memory in MiB, each page that is shared counted by the share of it (PSS): the sum over
+   * Resident memory in MB, each page that is shared counted by the share of it (PSS): the sum over
    * processes is what they take together.
    */
-  double proportionalMib() throws IOException {
-    return mib("smaps_rollup", "Pss:");
+  double proportionalMb() throws IOException {
+    return mib("smaps_rollup", "Pss:") * 1.048576;
   }
 
   private double mib(String file, String key) throws IOException {
