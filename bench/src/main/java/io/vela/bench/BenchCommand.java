@@ -37,6 +37,7 @@ public final class BenchCommand implements Subcommand {
     relay,
     connect,
     density,
+    memory,
     storm,
     branch_speed,
     startup,
@@ -168,6 +169,7 @@ public final class BenchCommand implements Subcommand {
       case relay -> new RelayBench();
       case connect -> new ConnectBench();
       case density -> new DensityBench();
+      case memory -> new MemoryBench();
       case storm -> new StormBench();
       case branch_speed -> new BranchSpeedBench();
       case startup -> new StartupBench();

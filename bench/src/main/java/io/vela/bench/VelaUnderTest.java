@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** {@code vela up} as a process of its own, on a data directory of its own, as users run it. */
 final class VelaUnderTest implements AutoCloseable {
@@ -32,6 +33,7 @@ final class VelaUnderTest implements AutoCloseable {
   private final ClientFile address;
   private final VelaClient rest;
   private final double startMillis;
+  private final FirstRow.Account account;
 
   private VelaUnderTest(Process process, Path data, ClientFile address, double startMillis) {
     this.startMillis = startMillis;
@@ -39,6 +41,8 @@ final class VelaUnderTest implements AutoCloseable {
     this.data = data;
     this.address = address;
     this.rest = new VelaClient(URI.create(address.http()), address.token());
+    var token = token();
+    this.account = new FirstRow.Account(ROLE + "~" + token.id, token.secret);
   }
 
   /** As users start it, with the launcher's options; without one as it stands on the class path. */
@@ -83,11 +87,9 @@ final class VelaUnderTest implements AutoCloseable {
 
   /** A client of a branch, with a token for the whole system. */
   FirstRow client(String branch) {
-    var token = token();
     return new FirstRow(
         new InetSocketAddress(address.listen().host(), address.listen().port()),
-        ROLE + "~" + token.id,
-        token.secret,
+        account,
         ROLE + "@" + branch);
   }
 
@@ -152,8 +154,21 @@ final class VelaUnderTest implements AutoCloseable {
   /** Creates a branch, asleep, and returns its data directory, which nobody else uses meanwhile. */
   Path dataOfNewBranch(String branch, String baseline) throws CliException {
     createBranch(branch, baseline);
+    return dataOf(branch);
+  }
+
+  private Path dataOf(String branch) throws CliException {
     var id = rest.get("/v1/branches/" + branch).getString("id");
     return data.resolve("pool/clones").resolve(id).resolve("data");
+  }
+
+  /** The postmaster of a branch that runs, and all its children. */
+  List<ProcessHandle> processes(String branch) throws CliException, IOException {
+    var file = dataOf(branch).resolve("postmaster.pid");
+    long pid = Long.parseLong(Files.readAllLines(file).getFirst().strip());
+    var postmaster =
+        ProcessHandle.of(pid).orElseThrow(() -> new IOException(branch + " does not run"));
+    return Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
   }
 
   void suspend(String branch) throws CliException {

@@ -115,7 +115,7 @@ public final class LocalRouter implements Router {
     this.branches =
         new Branches(
             new BranchContext(
-                new AgentWork(config, catalog, agent, contents, warm),
+                new AgentWork(config, catalog, agent, contents, warm, baselines::currentId),
                 new BranchEvents(catalog, idle, metrics, roomMaker, attendance),
                 threads,
                 scheduler,
