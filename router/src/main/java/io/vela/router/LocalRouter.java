@@ -9,6 +9,8 @@ import io.vela.agent.PoolInfo;
 import io.vela.agent.Role;
 import io.vela.agent.Source;
 import io.vela.agent.Usage;
+import io.vela.config.BackendPolicy;
+import io.vela.config.BranchPolicy;
 import io.vela.config.ParkPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
@@ -219,13 +221,22 @@ public final class LocalRouter implements Router {
 
   @Override
   public ParkPolicy parking(Target target) {
+    return policy(target).parking();
+  }
+
+  @Override
+  public BackendPolicy backends(Target target) {
+    return policy(target).backends();
+  }
+
+  private BranchPolicy policy(Target target) {
     var baseline =
         branches
             .find(target.branch())
             .flatMap(BranchStatus::row)
             .map(BranchRow::baseline)
             .or(target::createFrom);
-    return baseline.map(name -> config.get().policy(name).parking()).orElse(ParkPolicy.DEFAULT);
+    return baseline.map(name -> config.get().policy(name)).orElse(BranchPolicy.DEFAULT);
   }
 
   @Override

@@ -7,6 +7,7 @@ import io.vela.proxy.session.SessionState.Waking;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.ProtocolViolation;
+import io.vela.proxy.wire.SqlState;
 import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.BranchSession;
 import io.vela.router.SessionRouter.SessionLabel;
@@ -71,7 +72,14 @@ final class Attachment implements BackendEvents {
       session.refuse(error);
       return;
     }
-    var backend = new BackendLink(services.connector(), client.channel().eventLoop(), lease, this);
+    var backend =
+        new BackendLink(
+            services.backends(),
+            client.channel().eventLoop(),
+            lease,
+            waking.request().forBackend(),
+            services.router().backends(waking.target()),
+            this);
     var connecting = waking.connect(backend);
     session.enter(connecting);
     session.timer().start(services.limits().wakeTimeout(), () -> startupTimedOut(connecting));
@@ -174,7 +182,16 @@ final class Attachment implements BackendEvents {
             refusedByPostgres(connecting, message);
           }
         }
-        case BackendStartup.Next.REFUSED -> refusedByPostgres(connecting, message);
+        case BackendStartup.Next.REFUSED -> {
+          if (isTooMany(message)
+              && connecting.attempt() < MAX_ATTEMPTS
+              && services.backends().makeRoom(backend.lease().endpoint())) {
+            stale(connecting, "backends that nobody uses took all places");
+            backend.close();
+          } else {
+            refusedByPostgres(connecting, message);
+          }
+        }
         case BackendStartup.Next.NOT_TRUSTED ->
             session.refuse(Refusal.instanceAsksForPassword(), Ending.REFUSED);
         case BackendStartup.Next.READY ->
@@ -183,6 +200,12 @@ final class Attachment implements BackendEvents {
     } catch (ProtocolViolation e) {
       failed(e);
     }
+  }
+
+  private static boolean isTooMany(TypedMessage error) throws ProtocolViolation {
+    return ErrorFields.parse(error.content().duplicate())
+        .code()
+        .equals(SqlState.TOO_MANY_CONNECTIONS.code());
   }
 
   private void refusedByPostgres(Connecting connecting, TypedMessage error)
@@ -201,6 +224,7 @@ final class Attachment implements BackendEvents {
             client,
             connecting.backend(),
             transactionStatus,
+            services.backends(),
             services.metrics(),
             session::relayEnded);
     session.enter(connecting.relay(relay));

@@ -5,7 +5,8 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import io.vela.agent.InstanceExit;
-import io.vela.proxy.backend.BackendConnector;
+import io.vela.config.BackendPolicy;
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.wire.CancelKey;
 import io.vela.proxy.wire.FrontendMessages;
@@ -14,6 +15,7 @@ import io.vela.proxy.wire.StartupPacket.StartupMessage;
 import io.vela.router.branch.BranchLease;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 
@@ -35,16 +37,27 @@ final class BackendLink {
   private boolean negotiated;
   private boolean released;
 
-  /** Connects; tells the session what comes of it. */
+  /**
+   * Opens it; tells the session what comes of it.
+   *
+   * @param startup what the session will say on it
+   */
   BackendLink(
-      BackendConnector connector, EventLoop eventLoop, BranchLease lease, BackendEvents events) {
+      Backends backends,
+      EventLoop eventLoop,
+      BranchLease lease,
+      StartupMessage startup,
+      BackendPolicy policy,
+      BackendEvents events) {
     this.lease = lease;
     this.decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
     this.handler = new BackendHandler(this, events);
     var connecting =
-        connector.connect(
+        backends.open(
             eventLoop,
             lease.endpoint(),
+            startup,
+            policy,
             new ChannelInitializer<Channel>() {
               @Override
               protected void initChannel(Channel opened) {
@@ -130,6 +143,16 @@ final class BackendLink {
         .thenApply(Optional::of)
         .toCompletableFuture()
         .completeOnTimeout(Optional.empty(), time.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** The relay has left the connection: another session may have it, this one has done. */
+  void giveBack(Backends backends) {
+    var settled =
+        cancelKey
+            .map(CancelRegistry.Registration::settled)
+            .orElseGet(() -> CompletableFuture.completedStage(null));
+    release();
+    backends.giveBack(channel, settled);
   }
 
   void close() {

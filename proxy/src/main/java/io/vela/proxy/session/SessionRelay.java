@@ -1,5 +1,6 @@
 package io.vela.proxy.session;
 
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.relay.Direction;
 import io.vela.proxy.relay.RelayEnd;
 import io.vela.proxy.relay.RelayListener;
@@ -34,12 +35,16 @@ final class SessionRelay implements RelayListener {
       ClientLink client,
       BackendLink backend,
       byte transactionStatus,
+      Backends backends,
       RelayMeter meter,
       Consumer<RelayEnd> ended) {
     this.client = client;
     this.backend = backend;
     this.ended = ended;
     this.pair = new RelayPair(client.channel(), backend.channel(), transactionStatus, this, meter);
+    if (backends.isReusable(backend.channel())) {
+      pair.keepBackend(() -> backend.giveBack(backends));
+    }
   }
 
   /** Lets bytes flow, those first that were read already. */

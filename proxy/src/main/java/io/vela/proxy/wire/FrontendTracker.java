@@ -12,6 +12,9 @@ public final class FrontendTracker extends FrameTracker {
 
   private static final int MAX_LARGE_LENGTH = 0x3ffffffe + Integer.BYTES;
 
+  /** What a Terminate has, in bytes. */
+  public static final int TERMINATE_LENGTH = 1 + Integer.BYTES;
+
   private boolean terminated;
   private boolean tooLong;
 
