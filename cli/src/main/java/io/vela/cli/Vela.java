@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.vela.cli.baseline.BaselineCommand;
 import io.vela.cli.branch.BranchCommand;
+import io.vela.cli.branch.SessionCommand;
 import io.vela.cli.branch.WhyCommand;
 import io.vela.cli.connect.PsqlCommand;
 import io.vela.cli.connect.UrlCommand;
@@ -52,6 +53,7 @@ public final class Vela {
         .addSubcommand(new BaselineCommand(terminal))
         .addSubcommand(new TokenCommand(terminal))
         .addSubcommand(new WhyCommand(terminal))
+        .addSubcommand(new SessionCommand(terminal))
         .addSubcommand(new GenerateCompletion());
     // Looking for other modules' verbs opens every jar, so it is not done for the verbs above.
     if (args.length == 0

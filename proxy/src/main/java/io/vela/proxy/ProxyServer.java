@@ -13,6 +13,7 @@ import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.net.Transport;
 import io.vela.proxy.net.TransportException;
+import io.vela.proxy.session.ListenerBarrier;
 import io.vela.proxy.session.SessionMetrics;
 import io.vela.proxy.session.SessionServices;
 import io.vela.proxy.session.Sessions;
@@ -42,6 +43,9 @@ public final class ProxyServer {
 
   private static final int SECRET_BYTES = 32;
 
+  /** Between two looks for sessions whose backends may be given back. */
+  private static final long SWEEP_MILLIS = 500;
+
   private final EventLoopGroup eventLoops;
   private final Sessions sessions;
   private final Doors doors;
@@ -62,7 +66,7 @@ public final class ProxyServer {
    * Starts with a secret of its own for {@link Authenticator}; unknown users then look different
    * after a restart.
    *
-   * @see #start(List, LimitsConfig, NetworkConfig, SessionRouter, MeterRegistry, Secret)
+   * @see #start(List, LimitsConfig, NetworkConfig, SessionRouter, MeterRegistry, Secret, boolean)
    */
   public static ProxyServer start(
       List<ListenerConfig> listeners,
@@ -74,13 +78,21 @@ public final class ProxyServer {
     var secret = new byte[SECRET_BYTES];
     new SecureRandom().nextBytes(secret);
     return start(
-        listeners, limits, network, router, meters, new Secret(HexFormat.of().formatHex(secret)));
+        listeners,
+        limits,
+        network,
+        router,
+        meters,
+        new Secret(HexFormat.of().formatHex(secret)),
+        false);
   }
 
   /**
    * Starts. Blocks until every listener accepts.
    *
    * @param mockSecret what the salts of unknown users derive from, kept with the installation
+   * @param parkAlways whether each session is parked whenever it is idle: shows whether anybody
+   *     notices, and is of no other use
    * @throws IOException when an address cannot be bound; nothing is left open
    * @throws TransportException when the transport is not available here
    * @throws TlsException when a listener's certificate cannot be used; nothing is left open
@@ -91,7 +103,8 @@ public final class ProxyServer {
       NetworkConfig network,
       SessionRouter router,
       MeterRegistry meters,
-      Secret mockSecret)
+      Secret mockSecret,
+      boolean parkAlways)
       throws IOException, TransportException, TlsException {
     var chosen = Transport.named(network.transport());
     var random = new SecureRandom();
@@ -108,8 +121,13 @@ public final class ProxyServer {
             new CancelForwarder(cancelKeys, connector, meters),
             sessions,
             new SessionMetrics(meters, sessions),
+            new ListenerBarrier(),
+            parkAlways,
             liveLimits::get);
     var eventLoops = chosen.newEventLoops(network);
+    var _ =
+        eventLoops.scheduleWithFixedDelay(
+            sessions::parkIdle, SWEEP_MILLIS, SWEEP_MILLIS, TimeUnit.MILLISECONDS);
     var doors = new Doors(chosen, eventLoops, services);
     var server = new ProxyServer(eventLoops, sessions, doors, liveLimits);
     try {

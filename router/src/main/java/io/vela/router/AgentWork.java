@@ -1,5 +1,6 @@
 package io.vela.router;
 
+import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
@@ -66,7 +67,7 @@ final class AgentWork implements BranchWork {
     var clone = taken.get();
     Optional<BranchRow> row;
     try {
-      row = catalog.warm().handOut(clone.id(), name, settings.suspendAfter());
+      row = catalog.warm().handOut(clone.id(), name, settings);
     } catch (RouteException e) {
       if (e.failure() instanceof RouteFailure.AlreadyExists) {
         warm.giveBack(clone);
@@ -95,7 +96,7 @@ final class AgentWork implements BranchWork {
   @Override
   public BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
       throws RouteException {
-    var row = catalog.insertBranch(name, CloneId.random(), from, settings.suspendAfter());
+    var row = catalog.insertBranch(name, CloneId.random(), from, settings);
     try {
       agent.createClone(row.cloneId(), row.snapshot());
       catalog.setPhase(row.id(), Phase.READY);
@@ -116,7 +117,7 @@ final class AgentWork implements BranchWork {
         row.snapshot(),
         row.baseline(),
         Phase.READY,
-        row.suspendAfter(),
+        row.settings(),
         row.createdAt());
   }
 
@@ -145,6 +146,11 @@ final class AgentWork implements BranchWork {
   @Override
   public CompletionStage<InstanceExit> exit(BranchRow branch) {
     return agent.exit(branch.cloneId());
+  }
+
+  @Override
+  public Activity activity(BranchRow branch) throws CloneException {
+    return agent.activity(branch.cloneId());
   }
 
   @Override

@@ -10,7 +10,6 @@ import io.vela.agent.Role;
 import io.vela.agent.Source;
 import io.vela.agent.Usage;
 import io.vela.config.BackendPolicy;
-import io.vela.config.BranchPolicy;
 import io.vela.config.ParkPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
@@ -92,7 +91,12 @@ public final class LocalRouter implements Router {
     this.contents = new RoleContents(agent, catalog);
     this.baselines = new Baselines(catalog, agent);
     var tokens = new Tokens(catalog, scheduler.clock());
-    var idle = new IdleSuspender(agent, scheduler, threads, this::suspendAfter);
+    var idle =
+        new IdleSuspender(
+            agent,
+            scheduler,
+            threads,
+            branch -> new IdleSuspender.Rule(suspendAfter(branch), parking(branch).onIdle()));
     this.metrics = new RouterMetrics(registry, agent, catalog);
     this.starts = new StartPermits(config.get().limits().startConcurrency());
     this.room =
@@ -113,7 +117,7 @@ public final class LocalRouter implements Router {
         new Branches(
             new BranchContext(
                 new AgentWork(config, catalog, agent, contents, warm),
-                new BranchEvents(catalog, idle, metrics, roomMaker),
+                new BranchEvents(catalog, idle, metrics, roomMaker, attendance),
                 threads,
                 scheduler,
                 starts,
@@ -124,8 +128,9 @@ public final class LocalRouter implements Router {
     this.metrics.branches(branches::all);
     this.metrics.occupancy(warm, room);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
-    var views = new BranchViews(agent, contents, idle, room, this::suspendAfter);
-    this.desk = new BranchDesk(branches, views, baselines);
+    var views =
+        new BranchViews(agent, contents, idle, room, attendance, this::suspendAfter, this::parking);
+    this.desk = new BranchDesk(branches, views, baselines, catalog, attendance);
     this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
     this.tokenLeases = new TokenLeases(catalog, threads);
     this.roles = new CurrentRoles(branches, contents, desk);
@@ -184,8 +189,13 @@ public final class LocalRouter implements Router {
 
   private Duration suspendAfter(BranchRow branch) {
     return branch
+        .settings()
         .suspendAfter()
         .orElseGet(() -> config.get().policy(branch.baseline()).suspendAfter());
+  }
+
+  private ParkPolicy parking(BranchRow branch) {
+    return branch.settings().over(config.get().policy(branch.baseline()).parking());
   }
 
   // For sessions.
@@ -221,22 +231,23 @@ public final class LocalRouter implements Router {
 
   @Override
   public ParkPolicy parking(Target target) {
-    return policy(target).parking();
+    return branches
+        .find(target.branch())
+        .flatMap(BranchStatus::row)
+        .map(this::parking)
+        .or(() -> target.createFrom().map(name -> config.get().policy(name).parking()))
+        .orElse(ParkPolicy.DEFAULT);
   }
 
   @Override
   public BackendPolicy backends(Target target) {
-    return policy(target).backends();
-  }
-
-  private BranchPolicy policy(Target target) {
-    var baseline =
-        branches
-            .find(target.branch())
-            .flatMap(BranchStatus::row)
-            .map(BranchRow::baseline)
-            .or(target::createFrom);
-    return baseline.map(name -> config.get().policy(name)).orElse(BranchPolicy.DEFAULT);
+    return branches
+        .find(target.branch())
+        .flatMap(BranchStatus::row)
+        .map(BranchRow::baseline)
+        .or(target::createFrom)
+        .map(name -> config.get().policy(name).backends())
+        .orElse(BackendPolicy.DEFAULT);
   }
 
   @Override
@@ -276,6 +287,27 @@ public final class LocalRouter implements Router {
   public BranchView suspend(BranchName name, boolean force)
       throws RouteException, InterruptedException {
     return desk.suspend(name, force);
+  }
+
+  @Override
+  public BranchView restart(BranchName name, boolean force)
+      throws RouteException, InterruptedException {
+    return desk.restart(name, force, config.get().limits().drainTimeout());
+  }
+
+  @Override
+  public BranchView configure(BranchName name, BranchSettings settings) throws RouteException {
+    return desk.configure(name, settings);
+  }
+
+  @Override
+  public List<SessionView> sessions() {
+    return desk.sessions();
+  }
+
+  @Override
+  public List<SessionView> sessions(BranchName name) throws RouteException {
+    return desk.sessions(name);
   }
 
   @Override
@@ -362,6 +394,10 @@ public final class LocalRouter implements Router {
     }
     closed = true;
     try {
+      // The proxy ends its sessions before; one that is left has no lease by which it is told.
+      attendance.all().values().stream()
+          .flatMap(List::stream)
+          .forEach(session -> session.end(new RouteFailure.ShuttingDown()));
       var bound = config.get().limits().stopTimeout().plus(LETTING_GO);
       warm.end();
       long left = branches.close(bound) + warm.awaitEnd(LETTING_GO);

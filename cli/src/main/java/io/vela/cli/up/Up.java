@@ -155,7 +155,8 @@ final class Up {
             config.network(),
             router,
             metrics.meters(),
-            new KeptSecret(config.data()).read());
+            new KeptSecret(config.data()).read(),
+            false);
     parts.add("proxy", () -> proxy.close(live.get().limits().drainTimeout()));
     stop.onHurry(proxy::hurry);
     var reload = new Reload(reader, live, router, proxy);

@@ -33,6 +33,7 @@ final class BackendLink {
   private final MessageDecoder decoder;
   private final BackendHandler handler;
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
+  private Optional<CancelKey> ownKey = Optional.empty();
   private boolean spoke;
   private boolean negotiated;
   private boolean released;
@@ -125,6 +126,34 @@ final class BackendLink {
     var registration = registry.register(key, lease.endpoint());
     cancelKey = Optional.of(registration);
     return registration.clientKey();
+  }
+
+  /** The key of the backend itself, for {@link #adopt}. */
+  void noteKey(CancelKey key) {
+    ownKey = Optional.of(key);
+  }
+
+  /** From now on the key that a client has had of an earlier backend means this one. */
+  void adopt(Optional<CancelRegistry.Registration> clientKey) {
+    cancelKey = clientKey;
+    ownKey.ifPresent(
+        key ->
+            clientKey.ifPresent(
+                held -> held.lead(new CancelRegistry.Destination.Backend(key, lease.endpoint()))));
+  }
+
+  /** The client's key, which outlives this connection. */
+  Optional<CancelRegistry.Registration> takeCancelKey() {
+    var key = cancelKey;
+    cancelKey = Optional.empty();
+    return key;
+  }
+
+  /** Says goodbye and closes. */
+  void finish() {
+    channel
+        .writeAndFlush(new FrontendMessages(channel.alloc()).terminate().buffer())
+        .addListener(_ -> close());
   }
 
   /** Ends the startup phase: what the instance has sent goes to the handler added last. */

@@ -11,6 +11,7 @@ import java.util.function.Supplier;
 /**
  * What every session of this process uses.
  *
+ * @param parkAlways whether each session is parked whenever it is idle, to test that nobody notices
  * @param liveLimits what is in force, asked each time
  */
 public record SessionServices(
@@ -21,6 +22,8 @@ public record SessionServices(
     CancelForwarder cancelForwarder,
     Sessions sessions,
     SessionMetrics metrics,
+    ListenerBarrier barrier,
+    boolean parkAlways,
     Supplier<LimitsConfig> liveLimits) {
   /** What is in force now. */
   public LimitsConfig limits() {

@@ -1,6 +1,7 @@
 package io.vela.proxy.session;
 
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -8,8 +9,12 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** All sessions of this process. Safe for use from any thread. */
 public final class Sessions {
+  /** More kinds of Postgres than that are not to be expected. */
+  private static final int MOST_SHARED = 64;
+
   private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
+  private final Map<Set<String>, Set<String>> sharedNames = new ConcurrentHashMap<>();
   private final Attendance.Counts counts = new Attendance.Counts();
 
   long nextId() {
@@ -48,6 +53,25 @@ public final class Sessions {
   /** How many there are. */
   public int size() {
     return live.size();
+  }
+
+  /** Equal sets are kept once: most sessions are told of the same parameters. */
+  Set<String> share(Set<String> names) {
+    var known = sharedNames.get(names);
+    if (known != null) {
+      return known;
+    }
+    var copy = Set.copyOf(names);
+    if (sharedNames.size() < MOST_SHARED) {
+      sharedNames.putIfAbsent(copy, copy);
+    }
+    return copy;
+  }
+
+  /** Gives back backends of sessions that have been idle for as long as their policies say. */
+  public void parkIdle() {
+    long now = System.currentTimeMillis();
+    live.forEach(session -> session.parkIfIdle(now));
   }
 
   long count(Phase phase) {

@@ -27,6 +27,11 @@ public final class MessageDecoder extends ByteToMessageDecoder {
     this.maxLength = maxLength;
   }
 
+  /** Whether nothing has been received beyond the last whole message. */
+  public boolean isEmpty() {
+    return actualReadableBytes() == 0;
+  }
+
   @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) {
     if (ended) {

@@ -8,7 +8,9 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.vela.proxy.wire.Bytes;
+import io.vela.proxy.wire.ClientTrace;
 import io.vela.proxy.wire.ErrorMessage;
+import io.vela.proxy.wire.Pings;
 import io.vela.proxy.wire.SqlState;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,6 +33,8 @@ class RelayPairTest {
           client,
           backend,
           (byte) 'I',
+          new ClientTrace(Pings.NONE),
+          0,
           new RelayListener() {
             @Override
             public void clientEnded() {

@@ -5,8 +5,8 @@ import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
+import io.vela.router.Router.BranchSettings;
 import io.vela.router.route.TokenId;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -39,7 +39,7 @@ public interface Catalog extends AutoCloseable {
    *     io.vela.router.RouteFailure.NoSuchBaseline}
    */
   BranchRow insertBranch(
-      BranchName name, CloneId clone, BaselineName baseline, Optional<Duration> suspendAfter)
+      BranchName name, CloneId clone, BaselineName baseline, BranchSettings settings)
       throws RouteException;
 
   /** Clones without a name. */
@@ -47,6 +47,9 @@ public interface Catalog extends AutoCloseable {
 
   /** Moves a branch on. */
   void setPhase(long branch, BranchRow.Phase phase) throws RouteException;
+
+  /** Changes what a branch has of its own. */
+  void setSettings(long branch, BranchSettings settings) throws RouteException;
 
   /** Removes a branch's row and with it its tokens; no error when it is not there. */
   void removeBranch(long branch) throws RouteException;
