@@ -130,8 +130,11 @@ final class BackendConversation {
     var closed = closing.get();
     closing = Optional.empty();
     deadline.cancel(false);
-    backend.pipeline().remove(listener);
-    backend.pipeline().remove(decoder);
+    // A closed channel has let go of its handlers already.
+    if (backend.pipeline().context(decoder) != null) {
+      backend.pipeline().remove(listener);
+      backend.pipeline().remove(decoder);
+    }
     closed.complete(null);
   }
 

@@ -29,6 +29,7 @@ public final class Capture {
   /** A time limit of the session's may strike before it is out of force. */
   private static final int MAX_ATTEMPTS = 4;
 
+  private static final int AS_LOGIN = 3;
   private static final String QUERY_CANCELED = "57014";
   private static final String LOCK_NOT_AVAILABLE = "55P03";
   private static final String FEATURE_NOT_SUPPORTED = "0A000";
@@ -89,7 +90,7 @@ public final class Capture {
     var cause = thrown instanceof CompletionException wrapped ? wrapped.getCause() : thrown;
     return cause instanceof BackendLost lost
         ? new Failed(String.valueOf(lost.getMessage()), true, lost.farewell())
-        : new Failed(String.valueOf(cause), true, Optional.empty());
+        : new Failed(String.valueOf(cause), false, Optional.empty());
   }
 
   private CompletionStage<Captured> ask() {
@@ -142,12 +143,17 @@ public final class Capture {
       batch.run("ROLLBACK TO vela").describe(statement.name()).sync();
     }
     for (var probe : probes) {
-      batch.run("ROLLBACK TO vela").run(probe.sql()).sync();
+      asLogin(batch).run(probe.sql()).sync();
     }
-    batch.run("ROLLBACK TO vela").run(QUIET).run("SELECT pg_catalog.lastval()").sync();
+    asLogin(batch).run(QUIET).run("SELECT pg_catalog.lastval()").sync();
     return conversation
         .ask(batch.run("ROLLBACK").forget().sync())
         .thenCompose(replies -> probed(findings, probes, replies));
+  }
+
+  /** Begins a segment with the rights of who logged in: {@link #AS_LOGIN} statements. */
+  private static Batch asLogin(Batch batch) {
+    return batch.run("ROLLBACK TO vela").run(Question.NO_ROLE.sql()).run(Question.LOGIN.sql());
   }
 
   private CompletionStage<Captured> probed(
@@ -190,7 +196,7 @@ public final class Capture {
     return answer
         .error()
         .map(BackendError::toString)
-        .or(() -> answer.rows(1).stream().findFirst().map(row -> row.text(0)))
+        .or(() -> answer.rows(AS_LOGIN).stream().findFirst().map(row -> row.text(0)))
         .map(detail -> new Vetoed(probe.reason(), detail));
   }
 

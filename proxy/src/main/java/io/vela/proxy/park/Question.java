@@ -61,7 +61,8 @@ enum Question {
 
   /**
    * Settings that the session made, and those that its role or database gave it at its start, which
-   * another start may not give: name, value, whether it is the former.
+   * another start may not give, as far as the login role may make them: name, value, whether it is
+   * the former.
    */
   SETTINGS(
       """
@@ -71,6 +72,8 @@ enum Question {
       WHERE s.source OPERATOR(pg_catalog.=) ANY
               (ARRAY['session', 'database', 'user', 'database user', 'global'])
         AND s.setting IS NOT NULL
+        AND (s.source OPERATOR(pg_catalog.=) 'session' OR s.context OPERATOR(pg_catalog.=) 'user'
+             OR pg_catalog.current_setting('is_superuser') OPERATOR(pg_catalog.=) 'on')
         AND s.name OPERATOR(pg_catalog.<>) ALL
               (ARRAY['transaction_isolation', 'transaction_read_only', 'transaction_deferrable'])
       """),

@@ -164,7 +164,9 @@ public final class Restore {
   private CompletionStage<Restored> answered(List<Reply> replies) {
     var committed = replies.get(memory.statements().size() + 1);
     var error = replies.getFirst().error().or(committed::error);
-    if (error.isPresent() && error.get().is(QUERY_CANCELED) && attempts < MAX_ATTEMPTS) {
+    // A time limit of the start's may have struck before it was out of force.
+    if (replies.getFirst().error().filter(first -> first.is(QUERY_CANCELED)).isPresent()
+        && attempts < MAX_ATTEMPTS) {
       return ask();
     }
     if (error.isPresent() || committed.status() != 'I' || !committed.lastTag().equals("COMMIT")) {

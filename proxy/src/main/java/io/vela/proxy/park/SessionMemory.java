@@ -38,6 +38,28 @@ public final class SessionMemory {
     idleSessionTimeoutMillis = builder.idleSessionTimeoutMillis;
   }
 
+  private SessionMemory(SessionMemory other, Optional<RawMessage> unnamed) {
+    settings = other.settings;
+    inherited = other.inherited;
+    parameters = other.parameters;
+    channels = other.channels;
+    loads = other.loads;
+    role = other.role;
+    sessionAuthorization = other.sessionAuthorization;
+    statements = other.statements;
+    unnamedStatement = unnamed;
+    idleSessionTimeoutMillis = other.idleSessionTimeoutMillis;
+  }
+
+  /**
+   * The same with another unnamed statement: pings that were answered without a backend change it.
+   *
+   * @param parse its Parse message
+   */
+  public SessionMemory withUnnamedStatement(Optional<RawMessage> parse) {
+    return new SessionMemory(this, parse);
+  }
+
   /** Collects it. */
   static final class Builder {
     final Map<String, String> settings = new LinkedHashMap<>();

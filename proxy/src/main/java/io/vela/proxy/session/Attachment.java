@@ -14,6 +14,7 @@ import io.vela.proxy.session.SessionState.Waking;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.ProtocolViolation;
+import io.vela.proxy.wire.RawMessage;
 import io.vela.proxy.wire.SqlState;
 import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.Target;
@@ -376,7 +377,7 @@ final class Attachment implements BackendEvents {
   }
 
   /** The backend of an idle session has gone while it was being asked. */
-  void backendGone(Open open, BackendLink backend, Optional<byte[]> farewell) {
+  void backendGone(Open open, BackendLink backend, Optional<RawMessage> farewell) {
     if (farewell.isPresent()) {
       client.writeWhole(farewell.get());
       session.end(open, Ending.ENDED_BY_POSTGRES);

@@ -16,6 +16,7 @@ import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.FrontendType;
 import io.vela.proxy.wire.MessageDecoder;
+import io.vela.proxy.wire.RawMessage;
 import io.vela.proxy.wire.StartupPacketDecoder;
 import io.vela.proxy.wire.TypedMessage;
 import java.nio.ByteBuffer;
@@ -257,8 +258,8 @@ final class ClientLink {
   }
 
   /** Sends on a message that another wrote, whole, at once. */
-  void writeWhole(byte[] message) {
-    var _ = channel.writeAndFlush(Unpooled.wrappedBuffer(message), channel.voidPromise());
+  void writeWhole(RawMessage message) {
+    var _ = channel.writeAndFlush(message.toBuffer(), channel.voidPromise());
   }
 
   /** Sends messages, unflushed. */

@@ -195,12 +195,6 @@ public final class BackendMessages {
     return end(writer.begin(BackendType.COMMAND_COMPLETE).writeString("SELECT 1"));
   }
 
-  /** A message that another wrote, whole. */
-  public BackendMessages whole(byte[] message) {
-    writer.writeBytes(message);
-    return this;
-  }
-
   private BackendMessages authentication(int code, byte[] data) {
     return end(writer.begin(BackendType.AUTHENTICATION).writeInt(code).writeBytes(data));
   }

@@ -2,7 +2,7 @@ package io.vela.proxy.wire;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
-import java.nio.ByteBuffer;
+import io.netty.buffer.Unpooled;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
@@ -69,16 +69,10 @@ public final class ClientTrace {
   }
 
   /** The Parse message, whole, that made the unnamed statement; empty when there is none. */
-  public Optional<byte[]> unnamedParse() {
+  public Optional<RawMessage> unnamedParse() {
     return unnamedPending
         .or(() -> unnamed)
-        .map(
-            content ->
-                ByteBuffer.allocate(1 + Integer.BYTES + content.length)
-                    .put(FrontendType.PARSE)
-                    .putInt(Integer.BYTES + content.length)
-                    .put(content)
-                    .array());
+        .map(content -> RawMessage.of(FrontendType.PARSE, Unpooled.wrappedBuffer(content)));
   }
 
   /** Whether it is known what the unnamed statement is, now that nothing is in flight. */
@@ -303,7 +297,7 @@ public final class ClientTrace {
   }
 
   private static boolean isBlank(byte letter) {
-    return letter == ' ' || letter >= '\t' && letter <= '\r';
+    return letter == ' ' || (letter >= '\t' && letter <= '\r');
   }
 
   private static int skipBlanks(byte[] text, int from, int to) {

@@ -108,7 +108,7 @@ public final class FrontendTracker extends FrameTracker {
    */
   private boolean read(int limit, boolean beginning) {
     int length = lastLength() - Integer.BYTES;
-    if (length <= 0 || length > limit && !beginning) {
+    if (length <= 0 || (length > limit && !beginning)) {
       tooLongToRead();
       return false;
     }

@@ -218,7 +218,7 @@ public final class PingAnswers {
 
   private static int number(byte[] content, int index) {
     return index + 1 < content.length && index >= 0
-        ? content[index] << Byte.SIZE | content[index + 1] & 0xff
+        ? (content[index] << Byte.SIZE) | (content[index + 1] & 0xff)
         : Integer.MIN_VALUE / 4;
   }
 

@@ -6,10 +6,12 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
 import io.vela.config.NetworkConfig;
+import io.vela.config.ParkPolicy;
 import io.vela.config.value.HostPort;
 import io.vela.proxy.ProxyServer;
 import io.vela.proxy.RealPostgres;
 import io.vela.proxy.ScriptedRouter;
+import io.vela.router.BranchSession;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
@@ -95,6 +97,22 @@ final class Side implements AutoCloseable {
     return Frontend.startup(
         version,
         Stream.concat(Stream.of(parameters), Stream.of("options", TOKEN)).toArray(String[]::new));
+  }
+
+  /** The only session through Vela, as its branch sees it. */
+  BranchSession session() {
+    await().atMost(PATIENCE).until(() -> router.sessions.size() == 1);
+    return router.sessions.getFirst();
+  }
+
+  /** What becomes of idle sessions from now on. */
+  void parking(ParkPolicy policy) {
+    router.parking = policy;
+  }
+
+  /** How many backends there are through Vela. */
+  int leases() {
+    return (int) router.leases.stream().filter(lease -> lease.closes.get() == 0).count();
   }
 
   /** How many bytes have been relayed to Postgres so far. */

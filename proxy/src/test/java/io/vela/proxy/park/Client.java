@@ -59,12 +59,12 @@ final class Client implements AutoCloseable {
   private BlockingQueue<TypedMessage> received = new LinkedBlockingQueue<>();
   private Channel backend;
 
-  Client(RealPostgres postgres, EventLoop loop, String... startup) throws Exception {
+  Client(RealPostgres postgres, EventLoop loop, List<String> startup) throws Exception {
     this.postgres = postgres;
     this.loop = loop;
     this.startup = new LinkedHashMap<>(Map.of("user", "postgres", "database", "postgres"));
-    for (int i = 0; i < startup.length; i += 2) {
-      this.startup.put(startup[i], startup[i + 1]);
+    for (int i = 0; i < startup.size(); i += 2) {
+      this.startup.put(startup.get(i), startup.get(i + 1));
     }
     backend = connect();
   }

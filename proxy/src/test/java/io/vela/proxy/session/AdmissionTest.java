@@ -62,6 +62,8 @@ class AdmissionTest {
                     new CancelForwarder(keys, connector, meters),
                     sessions,
                     new SessionMetrics(meters, sessions),
+                    new ListenerBarrier(),
+                    false,
                     () -> LimitsConfig.DEFAULT),
                 channel),
             Entrance.open(ListenerConfig.DEFAULT))
