@@ -190,9 +190,7 @@ public final class ConfigLoader {
     return new BackendPolicy(
         section.scalar("reuse-backends", ConfigLoader::yesOrNo, standard.reuse()),
         section.scalar(
-            "spare-backends",
-            text -> BackendPolicy.validSpare(integer(text)),
-            standard.spare()));
+            "spare-backends", text -> BackendPolicy.validSpare(integer(text)), standard.spare()));
   }
 
   private static ParkPolicy parking(YamlSection section) {

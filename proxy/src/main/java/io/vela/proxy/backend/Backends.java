@@ -26,7 +26,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  * and soon by themselves.
  *
  * <p>A session that found none makes one more be started for those who come after it; only such a
- * backend is ever kept, since Vela has heard its greeting. So there are as many as are used at once.
+ * backend is ever kept, since Vela has heard its greeting. So there are as many as are used at
+ * once.
  */
 public final class Backends {
   /**
@@ -99,7 +100,10 @@ public final class Backends {
    */
   public void giveBack(Channel backend, CompletionStage<Void> settled) {
     KeptBackend.of(backend)
-        .ifPresent(kept -> settled.thenRunAsync(kept::reset, backend.eventLoop()));
+        .ifPresent(
+            kept -> {
+              var _ = settled.thenRunAsync(kept::reset, backend.eventLoop());
+            });
   }
 
   /**
@@ -127,8 +131,7 @@ public final class Backends {
 
   private boolean isFull(Endpoint endpoint) {
     return fullSince.computeIfPresent(
-            endpoint,
-            (_, since) -> System.nanoTime() - since > REST.toNanos() ? null : since)
+            endpoint, (_, since) -> System.nanoTime() - since > REST.toNanos() ? null : since)
         != null;
   }
 

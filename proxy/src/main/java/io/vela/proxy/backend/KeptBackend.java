@@ -51,7 +51,8 @@ final class KeptBackend {
            FROM pg_catalog.pg_db_role_setting s
           WHERE s.setdatabase IN (0, d.oid) AND s.setrole IN (0, r.oid)))
       FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
-      WHERE r.rolname = session_user AND d.datname = pg_catalog.current_database()""";
+      WHERE r.rolname = session_user AND d.datname = pg_catalog.current_database()\
+      """;
 
   private enum State {
     STARTING,
@@ -120,7 +121,9 @@ final class KeptBackend {
       Keeper keeper) {
     var backend = new KeptBackend(connector, eventLoop, key, reusable, keeper);
     backend.channel.attr(KEPT).set(backend);
-    var _ = backend.connecting.addListener(done -> eventLoop.execute(() -> backend.connected(done.isSuccess())));
+    var _ =
+        backend.connecting.addListener(
+            done -> eventLoop.execute(() -> backend.connected(done.isSuccess())));
   }
 
   private void connected(boolean success) {
@@ -206,7 +209,9 @@ final class KeptBackend {
       case BackendType.READY_FOR_QUERY -> ready(message);
       case BackendType.PARAMETER_STATUS -> greeting.parameter(message);
       case BackendType.DATA_ROW -> stands(ByteBufUtil.getBytes(message.content()));
-      case BackendType.AUTHENTICATION, BackendType.BACKEND_KEY_DATA, BackendType.NOTICE_RESPONSE,
+      case BackendType.AUTHENTICATION,
+          BackendType.BACKEND_KEY_DATA,
+          BackendType.NOTICE_RESPONSE,
           BackendType.NEGOTIATE_PROTOCOL_VERSION -> {
         if (state == State.STARTING) {
           greeting.add(message);
