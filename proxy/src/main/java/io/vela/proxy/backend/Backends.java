@@ -156,7 +156,7 @@ public final class Backends {
         var last = all.getLast();
         remove(last);
         // Policy may have changed since it was started.
-        if (last.channel().isActive() && last.isReusable() == reusable) {
+        if (last.isFit() && last.isReusable() == reusable) {
           return Optional.of(last);
         }
         last.close();

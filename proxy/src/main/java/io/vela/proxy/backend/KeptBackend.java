@@ -35,6 +35,11 @@ final class KeptBackend {
   private static final AttributeKey<KeptBackend> KEPT = AttributeKey.valueOf("vela.kept-backend");
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
 
+  /** For starting, and for undoing what a session did. */
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private static final int AUTHENTICATION_OK = 0;
+
   /**
    * What was decided when the backend was started and is not decided anew by DISCARD ALL: the
    * configuration, the settings of its role and database, whether it may be there at all.
@@ -129,6 +134,7 @@ final class KeptBackend {
   private void connected(boolean success) {
     if (success) {
       var _ = channel.closeFuture().addListener(_ -> gone());
+      expireIn(PATIENCE);
       send(new FrontendMessages(channel.alloc()).startup(key.startup()));
     } else {
       gone();
@@ -157,15 +163,25 @@ final class KeptBackend {
     return System.nanoTime() - begun;
   }
 
-  /** Ends it unless it is used within the time. */
+  /** Ends it unless it goes on within the time. */
   void expireIn(Duration time) {
+    cancelExpiry();
     expiry = Optional.of(channel.eventLoop().schedule(this::close, time.toNanos(), NANOSECONDS));
+  }
+
+  private void cancelExpiry() {
+    expiry.ifPresent(alarm -> alarm.cancel(false));
+  }
+
+  /** Whether a session can have it: it is there, and not in the middle of saying something. */
+  boolean isFit() {
+    return channel.isActive() && decoder.isBetweenMessages();
   }
 
   /** It goes to a session, whose handler will say startup and hear the greeting. */
   ChannelFuture lend(ChannelHandler handler) {
     state = State.LENT;
-    expiry.ifPresent(alarm -> alarm.cancel(false));
+    cancelExpiry();
     channel.config().setAutoRead(false);
     var pipeline = channel.pipeline();
     pipeline.remove(listening);
@@ -180,6 +196,7 @@ final class KeptBackend {
     if (!channel.isActive()) {
       return;
     }
+    expireIn(PATIENCE);
     channel.config().setAutoClose(true);
     decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
     listening = new Listening();
@@ -193,7 +210,7 @@ final class KeptBackend {
   }
 
   private void gone() {
-    expiry.ifPresent(alarm -> alarm.cancel(false));
+    cancelExpiry();
     if (state == State.STARTING) {
       keeper.started(this);
     }
@@ -209,8 +226,15 @@ final class KeptBackend {
       case BackendType.READY_FOR_QUERY -> ready(message);
       case BackendType.PARAMETER_STATUS -> greeting.parameter(message);
       case BackendType.DATA_ROW -> stands(ByteBufUtil.getBytes(message.content()));
-      case BackendType.AUTHENTICATION,
-          BackendType.BACKEND_KEY_DATA,
+      case BackendType.AUTHENTICATION -> {
+        greeting.add(message);
+        var content = message.content();
+        if (content.readableBytes() < Integer.BYTES
+            || content.getInt(content.readerIndex()) != AUTHENTICATION_OK) {
+          close();
+        }
+      }
+      case BackendType.BACKEND_KEY_DATA,
           BackendType.NOTICE_RESPONSE,
           BackendType.NEGOTIATE_PROTOCOL_VERSION -> {
         if (state == State.STARTING) {
