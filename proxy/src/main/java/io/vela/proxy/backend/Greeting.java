@@ -4,9 +4,8 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
-import io.netty.buffer.ByteBufUtil;
 import io.vela.proxy.wire.BackendType;
-import io.vela.proxy.wire.TypedMessage;
+import io.vela.proxy.wire.RawMessage;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -15,50 +14,40 @@ import java.util.List;
  * now: what a session hears that is given the backend later. On the event loop only.
  */
 final class Greeting {
-  private final List<Said> all = new ArrayList<>();
+  private static final int HEADER_LENGTH = 1 + Integer.BYTES;
 
-  private record Said(byte type, byte[] payload) {
-    /** The bytes before the first zero, whatever their encoding. */
-    String name() {
-      int end = 0;
-      while (end < payload.length && payload[end] != 0) {
-        end++;
-      }
-      return new String(payload, 0, end, ISO_8859_1);
-    }
-  }
+  private final List<RawMessage> all = new ArrayList<>();
 
-  /** Takes note of a message, which stays the caller's. */
-  void add(TypedMessage message) {
-    all.add(said(message));
+  /** Takes note of a message. */
+  void add(RawMessage message) {
+    all.add(message);
   }
 
   /** A ParameterStatus takes the place of the last one of that name. */
-  void parameter(TypedMessage status) {
-    var now = said(status);
+  void parameter(RawMessage status) {
     for (int i = 0; i < all.size(); i++) {
-      if (all.get(i).type == BackendType.PARAMETER_STATUS && all.get(i).name().equals(now.name())) {
-        all.set(i, now);
+      var one = all.get(i);
+      if (one.type() == BackendType.PARAMETER_STATUS && name(one).equals(name(status))) {
+        all.set(i, status);
         return;
       }
     }
-    // Postgres says them after AuthenticationOk and before BackendKeyData.
-    int ready = all.isEmpty() || all.getLast().type != BackendType.READY_FOR_QUERY ? 0 : 1;
-    all.add(all.size() - ready, now);
+    // Postgres says them after AuthenticationOk and before ReadyForQuery.
+    boolean complete = !all.isEmpty() && all.getLast().type() == BackendType.READY_FOR_QUERY;
+    all.add(complete ? all.size() - 1 : all.size(), status);
   }
 
-  private static Said said(TypedMessage message) {
-    return new Said(message.type(), ByteBufUtil.getBytes(message.content()));
+  /** The bytes before the first zero, whatever their encoding. */
+  private static String name(RawMessage status) {
+    var payload = status.toBuffer().skipBytes(HEADER_LENGTH);
+    int end = payload.bytesBefore((byte) 0);
+    return payload.toString(payload.readerIndex(), Math.max(end, 0), ISO_8859_1);
   }
 
   /** All of it as it came; belongs to the caller. */
   ByteBuf bytes(ByteBufAllocator allocator) {
-    var bytes = allocator.buffer();
-    for (var one : all) {
-      bytes.writeByte(one.type);
-      bytes.writeInt(Integer.BYTES + one.payload.length);
-      bytes.writeBytes(one.payload);
-    }
+    var bytes = allocator.buffer(all.stream().mapToInt(RawMessage::length).sum());
+    all.forEach(message -> bytes.writeBytes(message.toBuffer()));
     return bytes;
   }
 }

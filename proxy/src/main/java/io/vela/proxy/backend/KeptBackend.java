@@ -2,7 +2,6 @@ package io.vela.proxy.backend;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
-import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
@@ -16,9 +15,9 @@ import io.netty.util.concurrent.Future;
 import io.vela.proxy.wire.BackendType;
 import io.vela.proxy.wire.FrontendMessages;
 import io.vela.proxy.wire.MessageDecoder;
+import io.vela.proxy.wire.RawMessage;
 import io.vela.proxy.wire.TypedMessage;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -85,7 +84,7 @@ final class KeptBackend {
   private final ChannelFuture connecting;
   private final Channel channel;
   private State state = State.STARTING;
-  private Optional<byte[]> standing = Optional.empty();
+  private Optional<RawMessage> standing = Optional.empty();
   private boolean confirmed;
   private Optional<Future<?>> expiry = Optional.empty();
   private MessageDecoder decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
@@ -148,10 +147,6 @@ final class KeptBackend {
 
   BackendKey key() {
     return key;
-  }
-
-  Channel channel() {
-    return channel;
   }
 
   boolean isReusable() {
@@ -224,10 +219,10 @@ final class KeptBackend {
   private void heard(TypedMessage message) {
     switch (message.type()) {
       case BackendType.READY_FOR_QUERY -> ready(message);
-      case BackendType.PARAMETER_STATUS -> greeting.parameter(message);
-      case BackendType.DATA_ROW -> stands(ByteBufUtil.getBytes(message.content()));
+      case BackendType.PARAMETER_STATUS -> greeting.parameter(raw(message));
+      case BackendType.DATA_ROW -> stands(raw(message));
       case BackendType.AUTHENTICATION -> {
-        greeting.add(message);
+        greeting.add(raw(message));
         var content = message.content();
         if (content.readableBytes() < Integer.BYTES
             || content.getInt(content.readerIndex()) != AUTHENTICATION_OK) {
@@ -238,7 +233,7 @@ final class KeptBackend {
           BackendType.NOTICE_RESPONSE,
           BackendType.NEGOTIATE_PROTOCOL_VERSION -> {
         if (state == State.STARTING) {
-          greeting.add(message);
+          greeting.add(raw(message));
         }
       }
       case BackendType.ROW_DESCRIPTION, BackendType.COMMAND_COMPLETE -> {}
@@ -247,10 +242,14 @@ final class KeptBackend {
     }
   }
 
+  private static RawMessage raw(TypedMessage message) {
+    return RawMessage.of(message.type(), message.content());
+  }
+
   private void ready(TypedMessage message) {
     switch (state) {
       case STARTING -> {
-        greeting.add(message);
+        greeting.add(raw(message));
         keeper.started(this);
         check();
       }
@@ -278,8 +277,8 @@ final class KeptBackend {
     }
   }
 
-  private void stands(byte[] row) {
-    if (state == State.CHECKING && standing.map(was -> Arrays.equals(was, row)).orElse(true)) {
+  private void stands(RawMessage row) {
+    if (state == State.CHECKING && standing.orElse(row).equals(row)) {
       standing = Optional.of(row);
       confirmed = true;
     } else {
