@@ -30,6 +30,7 @@ import io.vela.router.policy.CreatePolicy;
 import io.vela.router.policy.Tokens;
 import io.vela.router.room.Room;
 import io.vela.router.route.BranchAddress;
+import io.vela.router.route.BranchAddress.PresentedToken;
 import io.vela.router.route.TokenId;
 import io.vela.router.warm.WarmClones;
 import java.time.Duration;
@@ -212,9 +213,17 @@ public final class LocalRouter implements Router {
   public CompletionStage<Optional<Role>> role(Target target) {
     return answers.later(
         () -> {
-          var role = roles.find(target);
+          // Where an instance runs, it looks itself at the role of whoever proves a token.
+          var role =
+              isProvenByToken(target) && !roles.areAtHand(target)
+                  ? Optional.<Role>empty()
+                  : roles.find(target);
           return locator.roleOfToken(target, role).or(() -> role);
         });
+  }
+
+  private static boolean isProvenByToken(Target target) {
+    return target.address().token().filter(PresentedToken.AsUser.class::isInstance).isPresent();
   }
 
   @Override

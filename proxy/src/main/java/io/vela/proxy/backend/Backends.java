@@ -152,7 +152,8 @@ public final class Backends {
 
     /** The one used last, so that those that are too many come of age. */
     private Optional<KeptBackend> take(BackendKey key, boolean reusable) {
-      while (rest.get(key) instanceof Deque<KeptBackend> all) {
+      var all = rest.getOrDefault(key, new ArrayDeque<>());
+      while (!all.isEmpty()) {
         var last = all.getLast();
         remove(last);
         // Policy may have changed since it was started.
@@ -167,7 +168,7 @@ public final class Backends {
     /** Starts what those who come next will want. */
     private void prepare(BackendKey key, BackendPolicy policy, boolean missed) {
       int under = starting.getOrDefault(key, 0);
-      int there = rest.get(key) instanceof Deque<KeptBackend> all ? all.size() : 0;
+      int there = rest.getOrDefault(key, new ArrayDeque<>()).size();
       // What is reused comes back: one more only when there were too few.
       int wanted = policy.reuse() ? (missed ? 1 : 0) - under : policy.spare() - there - under;
       for (int i = 0; i < wanted && admit(key.endpoint()); i++) {
