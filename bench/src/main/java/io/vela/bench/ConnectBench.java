@@ -41,8 +41,7 @@ final class ConnectBench implements Benchmark {
       pgbench.fill(direct.server(), SCALE);
       servers.put(DIRECT, direct.server());
       if (bed.peers()) {
-        try (var bouncer =
-            Peer.pgBouncer(bed, direct.socketFolder(), direct.server(), vela.certificate())) {
+        try (var bouncer = Peer.pgBouncer(bed, direct, vela.certificate())) {
           servers.put(PGBOUNCER, direct.server().on(bouncer.port()));
           figures.addAll(compare(bed, pgbench, servers));
         }
