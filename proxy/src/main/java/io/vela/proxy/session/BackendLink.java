@@ -1,6 +1,7 @@
 package io.vela.proxy.session;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
@@ -32,6 +33,7 @@ final class BackendLink {
   private final Channel channel;
   private final MessageDecoder decoder;
   private final BackendHandler handler;
+  private final ChannelFutureListener whenClosed = _ -> release();
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
   private Optional<CancelKey> ownKey = Optional.empty();
   private boolean spoke;
@@ -66,7 +68,7 @@ final class BackendLink {
               }
             });
     this.channel = connecting.channel();
-    var _ = channel.closeFuture().addListener(_ -> release());
+    var _ = channel.closeFuture().addListener(whenClosed);
     var _ =
         connecting.addListener(connected -> eventLoop.execute(() -> connected(connected, events)));
   }
@@ -181,6 +183,8 @@ final class BackendLink {
             .map(CancelRegistry.Registration::settled)
             .orElseGet(() -> CompletableFuture.completedStage(null));
     release();
+    // Or the connection would hold on to every session that it has served.
+    var _ = channel.closeFuture().removeListener(whenClosed);
     backends.giveBack(channel, settled);
   }
 
