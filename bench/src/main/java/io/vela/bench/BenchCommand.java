@@ -141,6 +141,14 @@ public final class BenchCommand implements Subcommand {
                   create-on-connect: ["warm-*"]
                   suspend-after: 1h
                   warm: 1
+              reuse:
+                branches:
+                  suspend-after: 1h
+                  reuse-backends: true
+              spare:
+                branches:
+                  suspend-after: 1h
+                  spare-backends: 2
               main:
                 branches:
                   suspend-after: 1h

@@ -8,6 +8,7 @@ import io.vela.config.NetworkConfig;
 import io.vela.config.value.Secret;
 import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.net.Transport;
@@ -116,7 +117,7 @@ public final class ProxyServer {
         new SessionServices(
             router,
             new Authenticator(mockSecret, InstantSource.system(), random),
-            connector,
+            new Backends(connector, meters),
             cancelKeys,
             new CancelForwarder(cancelKeys, connector, meters),
             sessions,

@@ -42,6 +42,11 @@ final class CurrentRoles {
     }
   }
 
+  /** Whether no instance has to be asked. */
+  boolean areAtHand(Target target) {
+    return row(target).map(row -> contents.areSettled(row.cloneId())).orElse(true);
+  }
+
   private Optional<BranchRow> row(Target target) {
     return branches.find(target.branch()).flatMap(BranchStatus::row);
   }

@@ -9,6 +9,7 @@ import io.vela.agent.PoolInfo;
 import io.vela.agent.Role;
 import io.vela.agent.Source;
 import io.vela.agent.Usage;
+import io.vela.config.BackendPolicy;
 import io.vela.config.ParkPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
@@ -29,6 +30,7 @@ import io.vela.router.policy.CreatePolicy;
 import io.vela.router.policy.Tokens;
 import io.vela.router.room.Room;
 import io.vela.router.route.BranchAddress;
+import io.vela.router.route.BranchAddress.PresentedToken;
 import io.vela.router.route.TokenId;
 import io.vela.router.warm.WarmClones;
 import java.time.Duration;
@@ -211,9 +213,17 @@ public final class LocalRouter implements Router {
   public CompletionStage<Optional<Role>> role(Target target) {
     return answers.later(
         () -> {
-          var role = roles.find(target);
+          // Where an instance runs, it looks itself at the role of whoever proves a token.
+          var role =
+              isProvenByToken(target) && !roles.areAtHand(target)
+                  ? Optional.<Role>empty()
+                  : roles.find(target);
           return locator.roleOfToken(target, role).or(() -> role);
         });
+  }
+
+  private static boolean isProvenByToken(Target target) {
+    return target.address().token().filter(PresentedToken.AsUser.class::isInstance).isPresent();
   }
 
   @Override
@@ -237,6 +247,17 @@ public final class LocalRouter implements Router {
         .map(this::parking)
         .or(() -> target.createFrom().map(name -> config.get().policy(name).parking()))
         .orElse(ParkPolicy.DEFAULT);
+  }
+
+  @Override
+  public BackendPolicy backends(Target target) {
+    return branches
+        .find(target.branch())
+        .flatMap(BranchStatus::row)
+        .map(BranchRow::baseline)
+        .or(target::createFrom)
+        .map(name -> config.get().policy(name).backends())
+        .orElse(BackendPolicy.DEFAULT);
   }
 
   @Override

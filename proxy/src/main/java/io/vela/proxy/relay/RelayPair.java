@@ -2,6 +2,7 @@ package io.vela.proxy.relay;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
@@ -28,6 +29,8 @@ import java.util.concurrent.atomic.AtomicLong;
  *   backend closes           -> written bytes go to the client; then, if it stands between messages
  *                               and was told nothing: backendEnded(true), and whatever the listener
  *                               says; else the client is closed
+ *   client says Terminate    -> to the backend; or, with {@link #keepBackend} and at rest, the client
+ *                               is closed and the backend left as it is
  *   terminate(error)         -> the message under way goes to its end, the error follows, both close
  * </pre>
  *
@@ -68,6 +71,7 @@ public final class RelayPair {
   private boolean clientEnded;
   private boolean terminating;
   private Optional<Runnable> whenIdle = Optional.empty();
+  private Optional<Runnable> keeper = Optional.empty();
   private boolean finishing;
   private boolean clientClosed;
   private boolean backendClosed;
@@ -147,6 +151,16 @@ public final class RelayPair {
     if (!client.isActive()) {
       channelClosed(Direction.TO_BACKEND);
     }
+  }
+
+  /**
+   * Has the backend outlive a client that says Terminate while nothing is in flight and no
+   * transaction open: it does not hear of it.
+   *
+   * @param leaveTo run when the relay has left the backend's channel, open and without a handler
+   */
+  public void keepBackend(Runnable leaveTo) {
+    keeper = Optional.of(leaveTo);
   }
 
   /**
@@ -288,6 +302,33 @@ public final class RelayPair {
     };
   }
 
+  /**
+   * A buffer that ends with a Terminate has come.
+   *
+   * @return whether the backend has been left, so that the buffer is not to go to it
+   */
+  boolean parted(Direction direction, ByteBuf buffer) {
+    boolean alone = buffer.readableBytes() == FrontendTracker.TERMINATE_LENGTH;
+    if (direction == Direction.TO_CLIENT
+        || keeper.isEmpty()
+        || !alone
+        || terminating
+        || finishing
+        || backendClosed
+        || !idle()
+        || fromBackend.transactionStatus() != 'I') {
+      return false;
+    }
+    ended(RelayEnd.CLIENT_TERMINATED);
+    backend.pipeline().remove(backendHandler);
+    backendClosed = true;
+    finishing = true;
+    clientHandler.discard();
+    lastClose.begin(clientEnded);
+    keeper.get().run();
+    return true;
+  }
+
   /** A run of reads from one side has been passed on. */
   void readComplete() {
     if (whenIdle.isPresent() && !terminating && !finishing) {
@@ -398,8 +439,10 @@ public final class RelayPair {
     if (!clientEnded) {
       clientEnded();
     }
-    backendHandler.discard();
-    var _ = backend.close();
+    if (!backendClosed) {
+      backendHandler.discard();
+      var _ = backend.close();
+    }
   }
 
   private void clientEnded() {

@@ -1,6 +1,7 @@
 package io.vela.proxy.session;
 
 import io.vela.agent.InstanceExit;
+import io.vela.config.BackendPolicy;
 import io.vela.proxy.park.Restore;
 import io.vela.proxy.park.Restored;
 import io.vela.proxy.session.SessionState.Authenticating;
@@ -112,13 +113,27 @@ final class Attachment implements BackendEvents {
       session.refuse(error);
       return;
     }
-    var backend = new BackendLink(services.connector(), client.channel().eventLoop(), lease, this);
+    var backend =
+        new BackendLink(
+            services.backends(),
+            client.channel().eventLoop(),
+            lease,
+            waking.request().forBackend(),
+            backends(waking),
+            this);
     var greeting =
         new NewGreeting(backend, client, services.cancelKeys(), waking.parked().isPresent());
     var connecting = waking.connect(backend, greeting);
     session.enter(connecting);
     session.timer().start(services.limits().wakeTimeout(), () -> startupTimedOut(connecting));
     session.onEventLoop(lease.revoked(), (reason, _) -> session.revoked(backend, reason));
+  }
+
+  /** A session that has been parked brings what it had: it gets a backend that is as new. */
+  private BackendPolicy backends(Waking waking) {
+    return waking.parked().isPresent()
+        ? BackendPolicy.DEFAULT
+        : services.router().backends(waking.target());
   }
 
   /** It accepted the connection, or will, but a session does not come of it. */
@@ -137,6 +152,12 @@ final class Attachment implements BackendEvents {
     var told = ErrorFields.parse(error.content().duplicate());
     if (connecting.request().isReplication()) {
       refusedByPostgres(connecting, error);
+      return;
+    }
+    if (connecting.attempt() < MAX_ATTEMPTS
+        && services.backends().makeRoom(connecting.backend().lease().endpoint())) {
+      stale(connecting, "backends that nobody uses took all places");
+      connecting.backend().close();
       return;
     }
     connecting.backend().close();
@@ -334,6 +355,7 @@ final class Attachment implements BackendEvents {
         transactionStatus,
         session.view(),
         quietSince,
+        services.backends(),
         services.metrics(),
         session::relayEnded);
   }

@@ -1,11 +1,13 @@
 package io.vela.proxy.session;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import io.vela.agent.InstanceExit;
-import io.vela.proxy.backend.BackendConnector;
+import io.vela.config.BackendPolicy;
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.wire.CancelKey;
 import io.vela.proxy.wire.FrontendMessages;
@@ -14,6 +16,7 @@ import io.vela.proxy.wire.StartupPacket.StartupMessage;
 import io.vela.router.branch.BranchLease;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 
@@ -33,22 +36,34 @@ final class BackendLink {
   private final Channel channel;
   private final MessageDecoder decoder;
   private final BackendHandler handler;
+  private final ChannelFutureListener whenClosed = _ -> release();
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
   private Optional<CancelKey> ownKey = Optional.empty();
   private boolean spoke;
   private boolean negotiated;
   private boolean released;
 
-  /** Connects; tells the session what comes of it. */
+  /**
+   * Opens it; tells the session what comes of it.
+   *
+   * @param startup what the session will say on it
+   */
   BackendLink(
-      BackendConnector connector, EventLoop eventLoop, BranchLease lease, BackendEvents events) {
+      Backends backends,
+      EventLoop eventLoop,
+      BranchLease lease,
+      StartupMessage startup,
+      BackendPolicy policy,
+      BackendEvents events) {
     this.lease = lease;
     this.decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
     this.handler = new BackendHandler(this, events);
     var connecting =
-        connector.connect(
+        backends.open(
             eventLoop,
             lease.endpoint(),
+            startup,
+            policy,
             new ChannelInitializer<Channel>() {
               @Override
               protected void initChannel(Channel opened) {
@@ -56,7 +71,7 @@ final class BackendLink {
               }
             });
     this.channel = connecting.channel();
-    var _ = channel.closeFuture().addListener(_ -> release());
+    var _ = channel.closeFuture().addListener(whenClosed);
     var _ =
         connecting.addListener(connected -> eventLoop.execute(() -> connected(connected, events)));
   }
@@ -169,6 +184,18 @@ final class BackendLink {
         .thenApply(Optional::of)
         .toCompletableFuture()
         .completeOnTimeout(Optional.empty(), time.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** The relay has left the connection: another session may have it, this one has done. */
+  void giveBack(Backends backends) {
+    var settled =
+        cancelKey
+            .map(CancelRegistry.Registration::settled)
+            .orElseGet(() -> CompletableFuture.completedStage(null));
+    release();
+    // Or the connection would hold on to every session that it has served.
+    var _ = channel.closeFuture().removeListener(whenClosed);
+    backends.giveBack(channel, settled);
   }
 
   void close() {

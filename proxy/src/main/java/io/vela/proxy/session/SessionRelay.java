@@ -1,5 +1,6 @@
 package io.vela.proxy.session;
 
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.relay.Direction;
 import io.vela.proxy.relay.RelayEnd;
 import io.vela.proxy.relay.RelayListener;
@@ -39,6 +40,7 @@ final class SessionRelay implements RelayListener {
       byte transactionStatus,
       ClientView view,
       long quietSince,
+      Backends backends,
       RelayMeter meter,
       Consumer<RelayEnd> ended) {
     this.client = client;
@@ -53,6 +55,9 @@ final class SessionRelay implements RelayListener {
             quietSince,
             this,
             meter);
+    if (backends.isReusable(backend.channel())) {
+      pair.keepBackend(() -> backend.giveBack(backends));
+    }
   }
 
   /** Lets bytes flow, those first that were read already. */

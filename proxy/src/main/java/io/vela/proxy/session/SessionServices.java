@@ -2,7 +2,7 @@ package io.vela.proxy.session;
 
 import io.vela.config.LimitsConfig;
 import io.vela.proxy.auth.Authenticator;
-import io.vela.proxy.backend.BackendConnector;
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.router.SessionRouter;
@@ -17,7 +17,7 @@ import java.util.function.Supplier;
 public record SessionServices(
     SessionRouter router,
     Authenticator authenticator,
-    BackendConnector connector,
+    Backends backends,
     CancelRegistry cancelKeys,
     CancelForwarder cancelForwarder,
     Sessions sessions,

@@ -12,6 +12,9 @@ public final class FrontendTracker extends FrameTracker {
 
   private static final int MAX_LARGE_LENGTH = 0x3ffffffe + Integer.BYTES;
 
+  /** What a Terminate has, in bytes. */
+  public static final int TERMINATE_LENGTH = 1 + Integer.BYTES;
+
   /** Enough of a Bind for the names of a ping. */
   private static final int NAMES_LENGTH = 256;
 

@@ -32,6 +32,11 @@ public final class MessageDecoder extends ByteToMessageDecoder {
     return actualReadableBytes() == 0;
   }
 
+  /** Whether nothing is held of a message that has only begun. */
+  public boolean isBetweenMessages() {
+    return actualReadableBytes() == 0;
+  }
+
   @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) {
     if (ended) {

@@ -115,6 +115,25 @@ class RelayPairTest {
   }
 
   @Test
+  void aBackendThatIsKeptDoesNotHearTheGoodbye() {
+    pair.keepBackend(() -> events.add("left"));
+    client.writeInbound(buffer(new Bytes().message('X', "")));
+    assertThat(backend.<ByteBuf>readOutbound()).isNull();
+    assertThat(backend.isOpen()).isTrue();
+    assertThat(client.isOpen()).isFalse();
+    assertThat(events).contains("left").last().isEqualTo("closed CLIENT_TERMINATED");
+  }
+
+  @Test
+  void aBackendThatIsAtWorkIsNotKept() {
+    pair.keepBackend(() -> events.add("left"));
+    fromClient(new Bytes().message('Q', "select 1\0"));
+    fromClient(new Bytes().message('X', ""));
+    assertThat(events).doesNotContain("left");
+    assertThat(client.isOpen()).isTrue();
+  }
+
+  @Test
   void aBackendThatVanishesBetweenMessagesIsExplainedByTheListener() {
     var _ = backend.close();
     assertThat(events).containsExactly("backendEnded untold=true");
