@@ -116,9 +116,12 @@ public final class Backends implements AutoCloseable {
    * @return whether there may be room now
    */
   public boolean makeRoom(Endpoint endpoint) {
+    if (!perInstance.containsKey(endpoint)) {
+      return false;
+    }
     fullSince.put(endpoint, System.nanoTime());
     shelves.forEach((eventLoop, shelf) -> eventLoop.execute(() -> shelf.clear(endpoint)));
-    return perInstance.containsKey(endpoint);
+    return true;
   }
 
   /** Closes what is kept, and keeps nothing any more. Returns at once; the event loops do it. */
