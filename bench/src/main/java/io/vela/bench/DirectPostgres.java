@@ -42,6 +42,8 @@ final class DirectPostgres implements AutoCloseable {
             "-c",
             "shared_buffers=" + PostgresConfig.DEFAULT.sharedBuffers().bytes() / 8192,
             "-c",
+            "io_method=sync",
+            "-c",
             "synchronous_commit=off");
     var bare = bed.bare(data, name, settings);
     var running = bare.start();

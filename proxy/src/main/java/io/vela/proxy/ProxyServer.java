@@ -13,6 +13,7 @@ import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.net.Transport;
 import io.vela.proxy.net.TransportException;
+import io.vela.proxy.session.BackendQueue;
 import io.vela.proxy.session.ListenerBarrier;
 import io.vela.proxy.session.SessionMetrics;
 import io.vela.proxy.session.SessionServices;
@@ -126,6 +127,7 @@ public final class ProxyServer {
             sessions,
             new SessionMetrics(meters, sessions),
             new ListenerBarrier(),
+            new BackendQueue(sessions),
             parkAlways,
             liveLimits::get);
     var eventLoops = chosen.newEventLoops(network);

@@ -58,6 +58,11 @@ final class BranchEvents implements BranchListener {
   }
 
   @Override
+  public void configured(BranchMachine branch) {
+    idle.watch(branch);
+  }
+
+  @Override
   public void parkTried(BranchMachine branch, Reason reason, ParkOutcome outcome) {
     metrics.parkTried(outcome);
   }

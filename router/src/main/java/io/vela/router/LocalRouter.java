@@ -117,7 +117,7 @@ public final class LocalRouter implements Router {
     this.branches =
         new Branches(
             new BranchContext(
-                new AgentWork(config, catalog, agent, contents, warm),
+                new AgentWork(config, catalog, agent, contents, warm, baselines::currentId),
                 new BranchEvents(catalog, idle, metrics, roomMaker, attendance),
                 threads,
                 scheduler,
@@ -133,7 +133,7 @@ public final class LocalRouter implements Router {
         new BranchViews(agent, contents, idle, room, attendance, this::suspendAfter, this::parking);
     this.desk = new BranchDesk(branches, views, baselines, catalog, attendance);
     this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
-    this.tokenLeases = new TokenLeases(catalog, threads);
+    this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.roles = new CurrentRoles(branches, contents, desk);
     this.answers = new Answers(threads);
   }
@@ -234,8 +234,9 @@ public final class LocalRouter implements Router {
   @Override
   public CompletableFuture<BranchLease> lease(Target target, BranchSession session) {
     var lease = branches.lease(target.branch(), target.createFrom(), session);
-    var token = target.address().token();
-    return token.isPresent() ? tokenLeases.on(token.get().id(), lease) : lease;
+    var token = target.address().token().map(presented -> presented.id());
+    token.ifPresent(id -> attendance.standsOn(target.branch(), session, id));
+    return token.isPresent() ? tokenLeases.on(token.get(), lease) : lease;
   }
 
   @Override

@@ -90,28 +90,38 @@ public final class FakeCatalog implements Catalog {
     return List.copyOf(branches.values());
   }
 
+  /** What the next inserts of a branch do before they answer. */
+  public volatile Runnable onInsertBranch = () -> {};
+
   @Override
-  public synchronized BranchRow insertBranch(
-      BranchName name, CloneId clone, BaselineName baseline, BranchSettings settings)
+  public BranchRow insertBranch(
+      BranchName name,
+      CloneId clone,
+      BaselineName baseline,
+      SnapshotId snapshot,
+      BranchSettings settings)
+      throws RouteException {
+    onInsertBranch.run();
+    return insert(name, clone, baseline, snapshot, settings);
+  }
+
+  private synchronized BranchRow insert(
+      BranchName name,
+      CloneId clone,
+      BaselineName baseline,
+      SnapshotId snapshot,
+      BranchSettings settings)
       throws RouteException {
     demandUp();
     if (branches.values().stream().anyMatch(row -> row.name().equals(name))) {
       throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()));
     }
-    var from = baselines.get(baseline);
-    if (from == null) {
+    if (!snapshots.containsKey(snapshot)) {
       throw new RouteException(new RouteFailure.NoSuchBaseline(baseline.value()));
     }
     var row =
         new BranchRow(
-            ++lastId,
-            name,
-            clone,
-            from.current(),
-            baseline,
-            Phase.CREATING,
-            settings,
-            Instant.EPOCH);
+            ++lastId, name, clone, snapshot, baseline, Phase.READY, settings, Instant.EPOCH);
     branches.put(row.id(), row);
     return row;
   }
@@ -228,6 +238,12 @@ public final class FakeCatalog implements Catalog {
     demandUp();
     branches.remove(branch);
     tokens.values().removeIf(token -> token.scope().equals(new TokenScope.OneBranch(branch)));
+  }
+
+  @Override
+  public synchronized void removeBranch(CloneId clone) throws RouteException {
+    demandUp();
+    branches.values().removeIf(row -> row.cloneId().equals(clone));
   }
 
   @Override

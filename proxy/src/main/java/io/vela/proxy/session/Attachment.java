@@ -15,7 +15,6 @@ import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.RawMessage;
-import io.vela.proxy.wire.SqlState;
 import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
@@ -46,6 +45,9 @@ final class Attachment implements BackendEvents {
   private final Session session;
   private final SessionServices services;
   private final ClientLink client;
+
+  /** Since when there has been no place for a backend, in ns; 0 when there was one. */
+  private long crowdedSince;
 
   Attachment(Session session) {
     this.session = session;
@@ -145,6 +147,51 @@ final class Attachment implements BackendEvents {
     }
   }
 
+  /** There is no place for another backend: idle sessions of the branch give up theirs. */
+  private void crowded(Connecting connecting, TypedMessage error) throws ProtocolViolation {
+    var told = ErrorFields.parse(error.content().duplicate());
+    if (connecting.request().isReplication()) {
+      refusedByPostgres(connecting, error);
+      return;
+    }
+    connecting.backend().close();
+    waitForPlace(connecting.wait(new CompletableFuture<>()), BackendQueue.Limit.of(told.message()));
+  }
+
+  private void waitForPlace(Waking waiting, BackendQueue.Limit limit) {
+    long now = System.nanoTime();
+    if (crowdedSince == 0) {
+      crowdedSince = now;
+    }
+    var branch = waiting.target().branch();
+    var left = services.limits().wakeTimeout().minusNanos(now - crowdedSince);
+    session.enter(waiting);
+    if (left.isNegative()) {
+      session.refuse(Refusal.noPlace(branch.value()), Ending.REFUSED);
+      return;
+    }
+    var turn =
+        services.backendQueue().join(branch, session, waiting.request(), limit, crowdedSince);
+    var _ = waiting.lease().whenComplete((_, _) -> turn.cancel(false));
+    session
+        .timer()
+        .start(
+            left,
+            () -> {
+              if (session.state().equals(waiting)) {
+                session.refuse(Refusal.noPlace(branch.value()), Ending.REFUSED);
+              }
+            });
+    session.onEventLoop(
+        turn,
+        (_, _) -> {
+          if (session.state().equals(waiting)) {
+            session.timer().cancel();
+            awaitLease(waiting.resume(lease(waiting.target())));
+          }
+        });
+  }
+
   private Optional<Connecting> connecting(BackendLink backend) {
     return session.state() instanceof Connecting connecting && connecting.backend() == backend
         ? Optional.of(connecting)
@@ -229,16 +276,16 @@ final class Attachment implements BackendEvents {
             refusedByPostgres(connecting, message);
           }
         }
-        case BackendStartup.Next.REFUSED -> {
-          if (isTooMany(message)
-              && connecting.attempt() < MAX_ATTEMPTS
+        case BackendStartup.Next.CROWDED -> {
+          if (connecting.attempt() < MAX_ATTEMPTS
               && services.backends().makeRoom(backend.lease().endpoint())) {
             stale(connecting, "backends that nobody uses took all places");
             backend.close();
           } else {
-            refusedByPostgres(connecting, message);
+            crowded(connecting, message);
           }
         }
+        case BackendStartup.Next.REFUSED -> refusedByPostgres(connecting, message);
         case BackendStartup.Next.NOT_TRUSTED ->
             session.refuse(Refusal.instanceAsksForPassword(), Ending.REFUSED);
         case BackendStartup.Next.READY ->
@@ -249,15 +296,10 @@ final class Attachment implements BackendEvents {
     }
   }
 
-  private static boolean isTooMany(TypedMessage error) throws ProtocolViolation {
-    return ErrorFields.parse(error.content().duplicate())
-        .code()
-        .equals(SqlState.TOO_MANY_CONNECTIONS.code());
-  }
-
   private void refusedByPostgres(Connecting connecting, TypedMessage error)
       throws ProtocolViolation {
     session.log().refusedByPostgres(ErrorFields.parse(error.content().duplicate()));
+    connecting.greeting().tellAuthenticated();
     client.pass(error);
     session.end(connecting, Ending.ENDED_BY_POSTGRES);
     client.closeWhenSent();
@@ -297,6 +339,7 @@ final class Attachment implements BackendEvents {
 
   private void relayed(Relaying relaying, SessionRelay relay) {
     session.timer().cancel();
+    crowdedSince = 0;
     session.policy(services.router().parking(relaying.target()));
     session.enter(relaying);
     if (services.parkAlways()) {

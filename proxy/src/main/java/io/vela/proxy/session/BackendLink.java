@@ -29,6 +29,9 @@ final class BackendLink {
   /** Bound on one message during startup; the longest real ones are errors, below 64 kB. */
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
 
+  /** For a backend to go that has been told to. */
+  private static final long GOODBYE_PATIENCE_MILLIS = 5_000;
+
   private final BranchLease lease;
   private final Channel channel;
   private final MessageDecoder decoder;
@@ -151,11 +154,18 @@ final class BackendLink {
     return key;
   }
 
-  /** Says goodbye and closes. */
+  /**
+   * Says goodbye, and waits for the backend to close: then it has left its place in Postgres. One
+   * that does not is left alone after a while.
+   */
   void finish() {
-    channel
-        .writeAndFlush(new FrontendMessages(channel.alloc()).terminate().buffer())
-        .addListener(_ -> close());
+    var _ =
+        channel.writeAndFlush(
+            new FrontendMessages(channel.alloc()).terminate().buffer(), channel.voidPromise());
+    channel.config().setAutoRead(true);
+    var late =
+        channel.eventLoop().schedule(this::close, GOODBYE_PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+    channel.closeFuture().addListener(_ -> late.cancel(false));
   }
 
   /** Ends the startup phase: what the instance has sent goes to the handler added last. */

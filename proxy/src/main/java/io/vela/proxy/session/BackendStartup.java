@@ -37,6 +37,8 @@ final class BackendStartup {
     READY,
     /** Postgres is starting or stopping; the client was told nothing. */
     RETRY,
+    /** Postgres has as many connections as it may; the client was told nothing. */
+    CROWDED,
     /** Postgres refuses the session and will close; the client was told nothing. */
     REFUSED,
     /** Postgres wants a password of its proxy; the client was told nothing. */
@@ -81,7 +83,14 @@ final class BackendStartup {
         yield Next.GO_ON;
       }
       case BackendType.ERROR_RESPONSE -> {
-        yield first && isNotAccepting(message) ? Next.RETRY : Next.REFUSED;
+        if (!first) {
+          yield Next.REFUSED;
+        }
+        var code = ErrorFields.parse(message.content().duplicate()).code();
+        if (code.equals(SqlState.TOO_MANY_CONNECTIONS.code())) {
+          yield Next.CROWDED;
+        }
+        yield code.equals(SqlState.CANNOT_CONNECT_NOW.code()) ? Next.RETRY : Next.REFUSED;
       }
       case BackendType.READY_FOR_QUERY -> {
         if (message.content().readableBytes() != 1) {
@@ -95,11 +104,5 @@ final class BackendStartup {
         yield Next.GO_ON;
       }
     };
-  }
-
-  private static boolean isNotAccepting(TypedMessage error) throws ProtocolViolation {
-    return ErrorFields.parse(error.content().duplicate())
-        .code()
-        .equals(SqlState.CANNOT_CONNECT_NOW.code());
   }
 }

@@ -207,6 +207,11 @@ final class Parker {
     veto = Optional.empty();
     pauseMillis = 0;
     parking.backend().finish();
+    parking
+        .backend()
+        .channel()
+        .closeFuture()
+        .addListener(_ -> services.backendQueue().freed(parked.target().branch()));
     services.metrics().parked();
     session.log().parked();
     if (memory.isListening()) {

@@ -139,6 +139,13 @@ final class Refusal {
         .withDetail(which);
   }
 
+  /** Of a branch whose Postgres had no place for another backend, for as long as one may wait. */
+  static ErrorMessage noPlace(String branch) {
+    return tooMany(
+        "Every connection that the Postgres of branch \"%s\" may have was in use."
+            .formatted(branch));
+  }
+
   /** Of bearer tokens that came over a network unencrypted. */
   static ErrorMessage bearerNotAllowed() {
     return ErrorMessage.fatal(

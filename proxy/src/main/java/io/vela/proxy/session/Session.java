@@ -5,6 +5,7 @@ import io.vela.config.ParkPolicy;
 import io.vela.config.value.BranchName;
 import io.vela.proxy.auth.ConnectionSecurity;
 import io.vela.proxy.relay.RelayEnd;
+import io.vela.proxy.relay.RelayPair;
 import io.vela.proxy.session.SessionState.Authenticating;
 import io.vela.proxy.session.SessionState.AwaitingStartup;
 import io.vela.proxy.session.SessionState.Closed;
@@ -21,11 +22,13 @@ import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.Negotiation;
 import io.vela.proxy.wire.Pings;
+import io.vela.router.BranchSession.Veto;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Target;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.BiConsumer;
@@ -166,6 +169,26 @@ final class Session {
     view().trace().pings(now.answerPings() ? Pings.of(now.pings()) : Pings.NONE);
   }
 
+  /** On any thread. */
+  boolean isRelayingOn(BranchName branch) {
+    return state instanceof Relaying
+        && attended.filter(all -> all.branch().equals(branch)).isPresent();
+  }
+
+  /**
+   * Since when its client wants nothing, in ms since 1970; less than 0 otherwise. On any thread.
+   */
+  long quietSince() {
+    return state instanceof Relaying relaying ? relaying.relay().quietSince() : RelayPair.AT_WORK;
+  }
+
+  /** See {@link Parker#parkAlone}. On any thread. */
+  CompletionStage<Optional<Veto>> parkAlone(boolean force) {
+    return CompletableFuture.supplyAsync(
+            () -> parker().parkAlone(force), client.channel().eventLoop())
+        .thenCompose(answer -> answer);
+  }
+
   /** See {@link Sessions#parkIdle}. On any thread. */
   void parkIfIdle(long nowMillis) {
     if (state instanceof Relaying relaying
@@ -173,7 +196,7 @@ final class Session {
         && relaying.relay().quietSince() >= 0
         && nowMillis - relaying.relay().quietSince() >= policy().parkAfter().get().toMillis()
         && parker().mayTry(nowMillis)) {
-      onEventLoop(() -> parker().parkAlone(false));
+      var _ = parkAlone(false);
     }
   }
 
@@ -296,6 +319,7 @@ final class Session {
 
   void relayEnded(RelayEnd relayEnd) {
     if (state instanceof Relaying relaying) {
+      services.backendQueue().freed(branch());
       end(
           relaying,
           switch (relayEnd) {

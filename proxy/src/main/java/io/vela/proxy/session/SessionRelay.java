@@ -26,6 +26,7 @@ final class SessionRelay implements RelayListener {
   private final BackendLink backend;
   private final Consumer<RelayEnd> ended;
   private final RelayPair pair;
+  private final long sinceMillis = System.currentTimeMillis();
 
   /**
    * @param transactionStatus of the backend's last ReadyForQuery
@@ -70,6 +71,11 @@ final class SessionRelay implements RelayListener {
   void resume() {
     pair.start();
     client.relayResumed();
+  }
+
+  /** Since when it is, in ms since 1970. */
+  long sinceMillis() {
+    return sinceMillis;
   }
 
   /** See {@link RelayPair#isQuiet}. */

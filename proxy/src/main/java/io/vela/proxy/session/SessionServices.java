@@ -23,6 +23,7 @@ public record SessionServices(
     Sessions sessions,
     SessionMetrics metrics,
     ListenerBarrier barrier,
+    BackendQueue backendQueue,
     boolean parkAlways,
     Supplier<LimitsConfig> liveLimits) {
   /** What is in force now. */

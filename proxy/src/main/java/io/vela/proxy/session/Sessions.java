@@ -1,11 +1,13 @@
 package io.vela.proxy.session;
 
+import io.vela.config.value.BranchName;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 
 /** All sessions of this process. Safe for use from any thread. */
 public final class Sessions {
@@ -72,6 +74,11 @@ public final class Sessions {
   public void parkIdle() {
     long now = System.currentTimeMillis();
     live.forEach(session -> session.parkIfIdle(now));
+  }
+
+  /** Those of a branch that relay. */
+  Stream<Session> relaying(BranchName branch) {
+    return live.stream().filter(session -> session.isRelayingOn(branch));
   }
 
   long count(Phase phase) {

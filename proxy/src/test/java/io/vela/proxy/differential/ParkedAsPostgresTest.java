@@ -7,11 +7,12 @@ import static org.awaitility.Awaitility.await;
 import io.vela.router.BranchSession.State;
 import io.vela.router.BranchSession.Veto;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -23,7 +24,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @ParameterizedClass
 @MethodSource("majors")
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class ParkedAsPostgresTest {
   static List<Integer> majors() {
     return Side.majors();
@@ -143,15 +143,20 @@ final class ParkedAsPostgresTest {
     return PINGS;
   }
 
+  private static final Map<Integer, Side> SIDES = new ConcurrentHashMap<>();
+
   private final Side side;
 
   ParkedAsPostgresTest(int major) throws Exception {
-    side = new Side(major);
+    if (!SIDES.containsKey(major)) {
+      SIDES.put(major, new Side(major));
+    }
+    side = SIDES.get(major);
   }
 
   @AfterAll
-  void stop() {
-    side.close();
+  static void stop() {
+    SIDES.values().forEach(Side::close);
   }
 
   private static final String USER = "postgres";

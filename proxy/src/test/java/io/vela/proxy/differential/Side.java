@@ -1,5 +1,6 @@
 package io.vela.proxy.differential;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -8,6 +9,7 @@ import io.vela.config.ListenerConfig;
 import io.vela.config.NetworkConfig;
 import io.vela.config.ParkPolicy;
 import io.vela.config.value.HostPort;
+import io.vela.config.value.Secret;
 import io.vela.proxy.ProxyServer;
 import io.vela.proxy.RealPostgres;
 import io.vela.proxy.ScriptedRouter;
@@ -43,6 +45,13 @@ final class Side implements AutoCloseable {
   private final ProxyServer server;
 
   Side(int major) throws Exception {
+    this(major, false);
+  }
+
+  /**
+   * @param parkAlways whether each session is parked whenever it is idle
+   */
+  Side(int major, boolean parkAlways) throws Exception {
     postgres = RealPostgres.start(major);
     router = new ScriptedRouter(postgres.endpoint());
     router.refuses = _ -> Optional.empty();
@@ -54,11 +63,17 @@ final class Side implements AutoCloseable {
             LimitsConfig.DEFAULT,
             NetworkConfig.DEFAULT,
             router,
-            meters);
+            meters,
+            new Secret("secret"),
+            parkAlways);
   }
 
   RealPostgres postgres() {
     return postgres;
+  }
+
+  ScriptedRouter router() {
+    return router;
   }
 
   Peer direct() throws IOException {
@@ -76,7 +91,14 @@ final class Side implements AutoCloseable {
   }
 
   void awaitNoSession() {
-    await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(this::isEmpty);
+    await()
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(1))
+        .untilAsserted(
+            () -> {
+              assertThat(router.leases).allMatch(lease -> lease.closes.get() == 1);
+              assertThat(isEmpty()).isTrue();
+            });
     router.leases.clear();
   }
 

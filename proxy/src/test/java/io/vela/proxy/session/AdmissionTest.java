@@ -63,6 +63,7 @@ class AdmissionTest {
                     sessions,
                     new SessionMetrics(meters, sessions),
                     new ListenerBarrier(),
+                    new BackendQueue(sessions),
                     false,
                     () -> LimitsConfig.DEFAULT),
                 channel),

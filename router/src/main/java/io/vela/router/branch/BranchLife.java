@@ -245,6 +245,18 @@ final class BranchLife {
       return disturbance;
     }
 
+    /**
+     * The state, if it is still that of one attempt.
+     *
+     * @param attempt what {@link #beginParking} gave it
+     */
+    @SuppressWarnings("ReferenceEquality") // A future is no one's equal but its own.
+    Optional<Parking> parking(CompletableFuture<Disturbance> attempt) {
+      return state instanceof Parking parking && disturbance == attempt
+          ? Optional.of(parking)
+          : Optional.empty();
+    }
+
     /** Of no consequence unless sessions are being asked to park. */
     void disturb(Disturbance by) {
       var told = disturbance;

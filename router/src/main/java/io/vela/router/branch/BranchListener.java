@@ -30,6 +30,9 @@ public interface BranchListener {
   /** A branch was stopped, did not stop in time, or ended by itself. */
   void suspended(BranchMachine branch, Reason reason, Outcome outcome);
 
+  /** A branch has other settings of its own from now on. */
+  void configured(BranchMachine branch);
+
   /** It was tried to put a branch to sleep under its sessions. */
   void parkTried(BranchMachine branch, Reason reason, ParkOutcome outcome);
 

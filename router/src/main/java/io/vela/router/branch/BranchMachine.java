@@ -115,7 +115,11 @@ public final class BranchMachine {
         step ->
             step.row()
                 .filter(row -> row.id() == id)
-                .ifPresent(row -> step.row(row.with(settings))));
+                .ifPresent(
+                    row -> {
+                      step.row(row.with(settings));
+                      step.tell(listener -> listener.configured(this));
+                    }));
   }
 
   /** What is done by hand. */

@@ -77,9 +77,10 @@ final class BranchOperations {
 
   /** Empty when sessions must be parked first. */
   private Optional<Wait> suspendUnlessHeld(BranchLife.Step step, ParkOrder order) {
-    return step.state() instanceof Running && !step.leases().isEmpty()
-        ? Optional.empty()
-        : Optional.of(end(step, order.told(), order.reason()));
+    if (!(step.state() instanceof Running) || step.leases().isEmpty()) {
+      return Optional.of(end(step, order.told(), order.reason()));
+    }
+    return step.barred().map(reason -> new Wait(failed(reason), true));
   }
 
   /**
@@ -305,6 +306,10 @@ final class BranchOperations {
 
   private RouteException noSuchBranch() {
     return new RouteException(new RouteFailure.NoSuchBranch(name));
+  }
+
+  private static CompletableFuture<Void> failed(RouteFailure reason) {
+    return CompletableFuture.failedFuture(new RouteException(reason));
   }
 
   private static void await(CompletableFuture<Void> future)

@@ -7,16 +7,17 @@ import io.vela.config.value.BranchName;
 import io.vela.router.BranchSession;
 import io.vela.router.BranchSession.Veto;
 import io.vela.router.branch.BranchLife.Disturbance;
-import io.vela.router.branch.BranchState.Parking;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.ParkOutcome.Objection;
 import io.vela.router.catalog.BranchRow;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
@@ -47,9 +48,6 @@ final class ParkAttempt {
   private static final List<Duration> BACKENDS_END =
       List.of(Duration.ofMillis(5), Duration.ofMillis(50), Duration.ofMillis(500));
 
-  private static final Veto SILENCE =
-      new Veto("timeout", "no answer within " + STEP.toSeconds() + " s");
-
   private final BranchName name;
   private final BranchLife life;
   private final BranchContext context;
@@ -68,6 +66,9 @@ final class ParkAttempt {
       List<HeldLease> leases,
       CompletableFuture<Disturbance> disturbance,
       CompletableFuture<InstanceExit> exit) {}
+
+  /** Those whose clients are held back, to be let go on whatever happens. */
+  private final Set<HeldLease> asked = new LinkedHashSet<>();
 
   /** What the sessions said. */
   private record Answers(List<HeldLease> ready, List<Objection> objections) {}
@@ -101,14 +102,10 @@ final class ParkAttempt {
     }
     try {
       return ask(begun.get());
-    } finally {
-      // Nothing but an error leaves it so: nobody may wait for ever.
-      life.move(
-          step -> {
-            if (step.state() instanceof Parking parking) {
-              step.abandonParking(parking);
-            }
-          });
+    } catch (RuntimeException | InterruptedException e) {
+      // Whatever it is, nobody may wait for ever.
+      stayAwake(begun.get());
+      throw e;
     }
   }
 
@@ -128,27 +125,25 @@ final class ParkAttempt {
     var prepared = ask(held, held.leases(), BranchSession::prepareToPark);
     var failed = failed(held, prepared);
     if (failed.isPresent()) {
-      return abandon(held.leases(), failed.get());
+      return stayAwake(held, failed.get());
     }
     var confirmed = ask(held, prepared.ready(), BranchSession::confirmParking);
     failed = failed(held, confirmed);
     if (failed.isPresent()) {
-      return abandon(held.leases(), failed.get());
+      return stayAwake(held, failed.get());
     }
+    confirmed.ready().forEach(this::park);
     // With force there may be others: they go on until the stop ends them.
-    held.leases().stream()
-        .filter(lease -> !confirmed.ready().contains(lease))
-        .forEach(lease -> lease.session().resume());
-    confirmed.ready().forEach(lease -> lease.session().park());
+    resumeAll();
     var gone = confirmed.ready().stream().map(HeldLease::givenBack).toList();
     awaitAll(gone, held.exit());
     if (order.yields()) {
       var uses = usesWithoutSessions(held.row());
       if (!uses.isEmpty()) {
-        return stayAwake(new ParkOutcome.Busy(uses));
+        return stayAwake(held, new ParkOutcome.Busy(uses));
       }
     }
-    return life.step(step -> stop(step, confirmed.ready().size()));
+    return life.step(step -> stop(step, held, confirmed.ready().size()));
   }
 
   private Answers ask(
@@ -156,18 +151,19 @@ final class ParkAttempt {
       List<HeldLease> leases,
       Function<BranchSession, CompletionStage<Optional<Veto>>> question)
       throws InterruptedException {
-    Map<HeldLease, CompletableFuture<Optional<Veto>>> asked = new LinkedHashMap<>();
-    leases.forEach(lease -> asked.put(lease, answer(lease, question)));
-    awaitAll(List.copyOf(asked.values()), held.disturbance());
+    Map<HeldLease, CompletableFuture<Optional<Veto>>> answers = new LinkedHashMap<>();
+    asked.addAll(leases);
+    leases.forEach(lease -> answers.put(lease, answer(lease, question)));
+    awaitAll(List.copyOf(answers.values()), held.disturbance());
     var ready = new ArrayList<HeldLease>();
     var objections = new ArrayList<Objection>();
-    asked.forEach(
+    answers.forEach(
         (lease, answer) -> {
           if (lease.givenBack().isDone()) {
             return; // It has ended: it is in nobody's way.
           }
           answer
-              .getNow(Optional.of(SILENCE))
+              .getNow(Optional.of(ParkOutcome.SILENCE))
               .ifPresentOrElse(
                   veto -> objections.add(new Objection(lease.session(), veto)),
                   () -> ready.add(lease));
@@ -218,25 +214,42 @@ final class ParkAttempt {
         : Optional.of(new ParkOutcome.Vetoed(answers.objections()));
   }
 
-  private ParkOutcome abandon(List<HeldLease> asked, ParkOutcome why) {
-    asked.forEach(lease -> lease.session().resume());
-    return stayAwake(why);
+  private void park(HeldLease lease) {
+    asked.remove(lease);
+    try {
+      lease.session().park();
+    } catch (RuntimeException e) {
+      log.error("session not parked session={}", lease.session().label().id(), e);
+    }
   }
 
-  private ParkOutcome stayAwake(ParkOutcome why) {
-    life.move(
-        step -> {
-          if (step.state() instanceof Parking parking) {
-            step.abandonParking(parking);
-          }
-        });
+  private void resumeAll() {
+    for (var lease : asked) {
+      try {
+        lease.session().resume();
+      } catch (RuntimeException e) {
+        log.error("session not resumed session={}", lease.session().label().id(), e);
+      }
+    }
+    asked.clear();
+  }
+
+  private ParkOutcome stayAwake(Held held, ParkOutcome why) {
+    stayAwake(held);
     return why;
   }
 
-  private ParkOutcome stop(BranchLife.Step step, int parked) {
-    if (!(step.state() instanceof Parking parking)) {
+  private void stayAwake(Held held) {
+    resumeAll();
+    life.move(step -> step.parking(held.disturbance()).ifPresent(step::abandonParking));
+  }
+
+  private ParkOutcome stop(BranchLife.Step step, Held held, int parked) {
+    var own = step.parking(held.disturbance());
+    if (own.isEmpty()) {
       return new ParkOutcome.Failed("the instance has ended");
     }
+    var parking = own.get();
     if (!order.force() && !step.leases().isEmpty()) {
       var left = step.leases().sessions().getFirst().label().description();
       step.abandonParking(parking);

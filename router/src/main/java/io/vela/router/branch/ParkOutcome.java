@@ -8,6 +8,9 @@ import java.util.List;
 
 /** How it went when a branch was to sleep under its sessions. */
 public sealed interface ParkOutcome {
+  /** Of a session that has not answered in time. */
+  Veto SILENCE = new Veto("timeout", "it has not answered in time");
+
   /**
    * The sessions do without their backends, and the branch is being stopped.
    *
@@ -19,6 +22,10 @@ public sealed interface ParkOutcome {
   record Vetoed(List<Objection> objections) implements ParkOutcome {
     public Vetoed {
       objections = List.copyOf(objections);
+    }
+
+    private boolean isSilence() {
+      return objections.stream().anyMatch(objection -> objection.veto().equals(SILENCE));
     }
   }
 
@@ -46,6 +53,7 @@ public sealed interface ParkOutcome {
   default String label() {
     return switch (this) {
       case Parked _ -> "parked";
+      case Vetoed vetoed when vetoed.isSilence() -> "failed";
       case Vetoed _, Busy _, Wanted _ -> "vetoed";
       case Failed _ -> "failed";
       case Moot _ -> "";

@@ -34,7 +34,7 @@ public record BranchRow(
 
   /** What a crash may have interrupted. */
   public enum Phase {
-    /** The clone may be there or not; it holds nothing that anyone was promised. */
+    /** As earlier versions wrote it before the clone, which may be there or not: nobody has it. */
     CREATING,
     /** The clone is there. */
     READY,

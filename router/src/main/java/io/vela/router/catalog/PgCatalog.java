@@ -115,39 +115,36 @@ public final class PgCatalog implements Catalog {
 
   @Override
   public BranchRow insertBranch(
-      BranchName name, CloneId clone, BaselineName baseline, BranchSettings settings)
+      BranchName name,
+      CloneId clone,
+      BaselineName baseline,
+      SnapshotId snapshot,
+      BranchSettings settings)
       throws RouteException {
-    var sql =
-        "insert into branch"
-            + " (name, clone, snapshot, baseline, phase, suspend_after_ms, on_idle, park_after_ms)"
-            + " select $1, $2, snapshot, name, 'creating', $4, $5, $6 from baseline"
-            + " where name = $3"
-            + " returning "
-            + BRANCH_COLUMNS;
-    for (int attempt = 1; ; attempt++) {
-      try {
-        var rows =
-            pool.tryRun(
-                sql,
-                name.value(),
-                clone.value(),
-                baseline.value(),
-                PgRows.millis(settings.suspendAfter()),
-                PgRows.text(settings.onIdle()),
-                PgRows.millis(settings.parkAfter()));
-        return map(rows, PgRows::branch).stream()
-            .findFirst()
-            .orElseThrow(
-                () -> new RouteException(new RouteFailure.NoSuchBaseline(baseline.value())));
-      } catch (StatementFailed e) {
-        if (e.sqlState().equals(UNIQUE_VIOLATION)) {
-          throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()), e);
-        }
-        // The baseline got a newer snapshot meanwhile, and the one read here was removed.
-        if (!e.sqlState().equals(FOREIGN_KEY_VIOLATION) || attempt == 3) {
-          throw e.asUnavailable();
-        }
+    try {
+      var rows =
+          pool.tryRun(
+              "insert into branch"
+                  + " (name, clone, snapshot, baseline, phase,"
+                  + " suspend_after_ms, on_idle, park_after_ms)"
+                  + " values ($1, $2, $3, $4, 'ready', $5, $6, $7) returning "
+                  + BRANCH_COLUMNS,
+              name.value(),
+              clone.value(),
+              snapshot.value(),
+              baseline.value(),
+              PgRows.millis(settings.suspendAfter()),
+              PgRows.text(settings.onIdle()),
+              PgRows.millis(settings.parkAfter()));
+      return PgRows.branch(rows.iterator().next());
+    } catch (StatementFailed e) {
+      if (e.sqlState().equals(UNIQUE_VIOLATION)) {
+        throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()), e);
       }
+      if (e.sqlState().equals(FOREIGN_KEY_VIOLATION)) {
+        throw new RouteException(new RouteFailure.NoSuchBaseline(baseline.value()), e);
+      }
+      throw e.asUnavailable();
     }
   }
 
@@ -188,6 +185,11 @@ public final class PgCatalog implements Catalog {
   @Override
   public void removeBranch(long branch) throws RouteException {
     pool.run("delete from branch where id = $1", branch);
+  }
+
+  @Override
+  public void removeBranch(CloneId clone) throws RouteException {
+    pool.run("delete from branch where clone = $1", clone.value());
   }
 
   @Override

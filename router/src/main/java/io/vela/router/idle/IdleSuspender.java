@@ -99,15 +99,23 @@ public final class IdleSuspender {
    */
   private record Refusals(int times, Set<Long> sessions, Instant tryAt) {}
 
-  /** A branch runs, or is used by nobody from now on. */
+  /** A branch runs, is used by nobody from now on, or another rule holds for it. */
   public void watch(BranchMachine machine) {
     use(machine)
         .ifPresent(
             use -> {
-              var pause = rules.apply(use.row()).suspendAfter();
-              var unused = use.sessions().isEmpty() ? Optional.of(now().plus(pause)) : noTime();
-              plan(machine, use.row(), pause, new Plan(unused, List.of()));
+              var rule = rules.apply(use.row());
+              if (use.sessions().isEmpty()) {
+                var due = use.unusedSince().plus(rule.suspendAfter());
+                planUnused(machine, use.row(), later(now(), due));
+              } else {
+                planInUse(machine, use.row(), rule);
+              }
             });
+  }
+
+  private void planUnused(BranchMachine machine, BranchRow row, Instant due) {
+    plan(machine, row, Duration.between(now(), due), new Plan(Optional.of(due), List.of()));
   }
 
   /**
@@ -174,7 +182,7 @@ public final class IdleSuspender {
     }
     var quiet = use.quietSince();
     if (quiet.isEmpty() || rule.onIdle() == OnIdle.STAY_AWAKE) {
-      plan(machine, use.row(), busyPause(rule), new Plan(noTime(), List.of()));
+      planInUse(machine, use.row(), rule);
       return;
     }
     var due = later(quiet.get().plus(rule.suspendAfter()), mayTryAt(use));
@@ -188,8 +196,7 @@ public final class IdleSuspender {
   private void lookAtUnused(BranchMachine machine, Use use, Rule rule) {
     var due = use.unusedSince().plus(rule.suspendAfter());
     if (now().isBefore(due)) {
-      var pause = Duration.between(now(), due);
-      plan(machine, use.row(), pause, new Plan(Optional.of(due), List.of()));
+      planUnused(machine, use.row(), due);
       return;
     }
     var uses = uses(use.row());
@@ -287,6 +294,10 @@ public final class IdleSuspender {
         use.row(),
         pause.compareTo(atLeast) < 0 ? atLeast : pause,
         new Plan(Optional.of(due), List.of()));
+  }
+
+  private void planInUse(BranchMachine machine, BranchRow row, Rule rule) {
+    plan(machine, row, busyPause(rule), new Plan(noTime(), List.of()));
   }
 
   private void planBusy(BranchMachine machine, BranchRow row, Rule rule, List<String> uses) {

@@ -150,6 +150,19 @@ class BranchProgressTest {
     assertThat(state(life)).isEqualTo(state);
   }
 
+  @ParameterizedTest
+  @MethodSource("awake")
+  void theEndOfTheInstanceLeavesItAsleep(BranchState state) {
+    var life = life(state);
+    new BranchProgress(machine(), life, context())
+        .exited(0, new InstanceExit(ROW.cloneId(), false, ""));
+    assertThat(state(life).label()).isEqualTo("suspended");
+  }
+
+  static Stream<BranchState> awake() {
+    return STATES.stream().filter(BranchState::isAwake);
+  }
+
   static List<BranchState> states() {
     return STATES;
   }
@@ -266,6 +279,9 @@ class BranchProgressTest {
 
     @Override
     public void suspended(BranchMachine branch, Reason reason, Outcome outcome) {}
+
+    @Override
+    public void configured(BranchMachine branch) {}
 
     @Override
     public void parkTried(BranchMachine branch, Reason reason, ParkOutcome outcome) {}

@@ -82,7 +82,12 @@ class PgCatalogTest {
   }
 
   private BranchRow insert() throws RouteException {
-    return catalog.insertBranch(PR, CloneId.random(), MAIN, OWN);
+    var snapshot =
+        catalog.baselines().stream()
+            .map(BaselineRow::current)
+            .findFirst()
+            .orElseGet(SnapshotId::random);
+    return catalog.insertBranch(PR, CloneId.random(), MAIN, snapshot, OWN);
   }
 
   @Test
@@ -98,18 +103,21 @@ class PgCatalogTest {
     catalog.switchBaseline(MAIN, snapshot);
     var row = insert();
     assertThat(row.snapshot()).isEqualTo(snapshot);
-    assertThat(row.phase()).isEqualTo(Phase.CREATING);
+    assertThat(row.phase()).isEqualTo(Phase.READY);
     assertThat(row.settings()).isEqualTo(OWN);
 
     catalog.setSettings(row.id(), BranchSettings.POLICY);
     assertThat(catalog.branches()).containsExactly(row.with(BranchSettings.POLICY));
-    catalog.setPhase(row.id(), Phase.READY);
+    catalog.setPhase(row.id(), Phase.DELETING);
     assertThat(catalog.branches())
         .singleElement()
         .extracting(BranchRow::phase)
-        .isEqualTo(Phase.READY);
+        .isEqualTo(Phase.DELETING);
     catalog.removeBranch(row.id());
     catalog.removeBranch(row.id());
+    assertThat(catalog.branches()).isEmpty();
+
+    catalog.removeBranch(insert().cloneId());
     assertThat(catalog.branches()).isEmpty();
   }
 

@@ -12,20 +12,16 @@ import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Whatever a session has done, once moved to another backend its client is told the same, byte for
  * byte, as one whose session did the same and was never moved. And when it is asked for its state
  * and then not moved, nobody can tell.
  */
-@ParameterizedClass
-@ValueSource(ints = {15, 18})
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-final class MovedSessionTest {
+abstract class MovedSessions {
   private static final String ALL_SETTINGS =
       "SELECT name, setting, source FROM pg_catalog.pg_settings ORDER BY name";
 
@@ -194,7 +190,7 @@ final class MovedSessionTest {
   private final EventLoopGroup loops =
       new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
 
-  MovedSessionTest(int major) throws Exception {
+  MovedSessions(int major) throws Exception {
     postgres = RealPostgres.start(major);
     postgres.sql(
         """
@@ -215,8 +211,8 @@ final class MovedSessionTest {
         CREATE VIEW evil.pg_settings AS SELECT 'shadowed' AS name;
         """);
     postgres.sql(
-        "CREATE DATABASE bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE"
-            + " 'C'");
+        "CREATE DATABASE bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc"
+            + " LC_COLLATE 'C' LC_CTYPE 'C'");
   }
 
   private Client client() throws Exception {
@@ -304,10 +300,10 @@ final class MovedSessionTest {
     }
   }
 
-  /** Severity, code, message and routine of an error. */
+  /** Severity, code and message of the error among what was told. */
   private static List<String> fields(String messages) {
-    return List.of(messages.lines().findFirst().orElseThrow().substring(1).split("\\|", -1))
-        .stream()
+    var error = messages.lines().filter(line -> line.startsWith("E")).findFirst().orElseThrow();
+    return List.of(error.substring(1).split("\\|", -1)).stream()
         .filter(field -> !field.isEmpty() && "SVCM".indexOf(field.charAt(0)) >= 0)
         .toList();
   }
@@ -333,7 +329,8 @@ final class MovedSessionTest {
       postgres.sql("DROP ROLE brief");
       try (var other = client()) {
         assertThat(other.restore(memory)).isInstanceOf(Restored.Failed.class);
-        assertThat(other.query("SHOW work_mem")).contains("4MB");
+        // It is to be closed; what it has been given meanwhile was to last only as a whole.
+        assertThat(other.query("ROLLBACK; SHOW work_mem")).contains("4MB");
       }
     }
   }
