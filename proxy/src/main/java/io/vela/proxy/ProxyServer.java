@@ -49,16 +49,19 @@ public final class ProxyServer {
 
   private final EventLoopGroup eventLoops;
   private final Sessions sessions;
+  private final Backends backends;
   private final Doors doors;
   private final AtomicReference<LimitsConfig> limits;
 
   private ProxyServer(
       EventLoopGroup eventLoops,
       Sessions sessions,
+      Backends backends,
       Doors doors,
       AtomicReference<LimitsConfig> limits) {
     this.eventLoops = eventLoops;
     this.sessions = sessions;
+    this.backends = backends;
     this.doors = doors;
     this.limits = limits;
   }
@@ -111,13 +114,14 @@ public final class ProxyServer {
     var random = new SecureRandom();
     var sessions = new Sessions();
     var connector = new BackendConnector(chosen, BACKEND_CONNECT_TIMEOUT);
+    var backends = new Backends(connector, meters);
     var cancelKeys = new CancelRegistry(random);
     var liveLimits = new AtomicReference<>(limits);
     var services =
         new SessionServices(
             router,
             new Authenticator(mockSecret, InstantSource.system(), random),
-            new Backends(connector, meters),
+            backends,
             cancelKeys,
             new CancelForwarder(cancelKeys, connector, meters),
             sessions,
@@ -131,7 +135,7 @@ public final class ProxyServer {
         eventLoops.scheduleWithFixedDelay(
             sessions::parkIdle, SWEEP_MILLIS, SWEEP_MILLIS, TimeUnit.MILLISECONDS);
     var doors = new Doors(chosen, eventLoops, services);
-    var server = new ProxyServer(eventLoops, sessions, doors, liveLimits);
+    var server = new ProxyServer(eventLoops, sessions, backends, doors, liveLimits);
     try {
       doors.open(listeners);
     } catch (IOException | TlsException e) {
@@ -180,6 +184,7 @@ public final class ProxyServer {
     }
     var cut = sessions.size();
     sessions.cutAll();
+    backends.close();
     eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly();
     log.info("proxy stopped cut={}", cut);
   }

@@ -13,8 +13,11 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -29,7 +32,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * backend is ever kept, since Vela has heard its greeting. So there are as many as are used at
  * once.
  */
-public final class Backends {
+public final class Backends implements AutoCloseable {
   /**
    * How long one rests. What a new session sees is never older than this, and a DROP DATABASE, for
    * which Postgres lets others leave for five seconds, does not fail because of it.
@@ -48,6 +51,7 @@ public final class Backends {
   private final ConcurrentMap<EventLoop, Shelf> shelves = new ConcurrentHashMap<>();
   private final ConcurrentMap<Endpoint, Integer> perInstance = new ConcurrentHashMap<>();
   private final ConcurrentMap<Endpoint, Long> fullSince = new ConcurrentHashMap<>();
+  private volatile boolean closed;
   private final AtomicInteger total = new AtomicInteger();
   private final AtomicInteger resting = new AtomicInteger();
 
@@ -112,14 +116,25 @@ public final class Backends {
    * @return whether there may be room now
    */
   public boolean makeRoom(Endpoint endpoint) {
+    if (!perInstance.containsKey(endpoint)) {
+      return false;
+    }
     fullSince.put(endpoint, System.nanoTime());
     shelves.forEach((eventLoop, shelf) -> eventLoop.execute(() -> shelf.clear(endpoint)));
-    return perInstance.containsKey(endpoint);
+    return true;
+  }
+
+  /** Closes what is kept, and keeps nothing any more. Returns at once; the event loops do it. */
+  @Override
+  public void close() {
+    closed = true;
+    shelves.forEach((eventLoop, shelf) -> eventLoop.execute(shelf::clear));
   }
 
   /** Counts one more, unless there are too many. */
   private boolean admit(Endpoint endpoint) {
-    if (isFull(endpoint)
+    if (closed
+        || isFull(endpoint)
         || total.get() >= MOST
         || perInstance.getOrDefault(endpoint, 0) >= MOST_OF_AN_INSTANCE) {
       return false;
@@ -145,6 +160,7 @@ public final class Backends {
     private final EventLoop eventLoop;
     private final Map<BackendKey, Deque<KeptBackend>> rest = new HashMap<>();
     private final Map<BackendKey, Integer> starting = new HashMap<>();
+    private final Set<KeptBackend> alive = new HashSet<>();
 
     Shelf(EventLoop eventLoop) {
       this.eventLoop = eventLoop;
@@ -173,8 +189,12 @@ public final class Backends {
       int wanted = policy.reuse() ? (missed ? 1 : 0) - under : policy.spare() - there - under;
       for (int i = 0; i < wanted && admit(key.endpoint()); i++) {
         starting.merge(key, 1, Integer::sum);
-        KeptBackend.start(connector, eventLoop, key, policy.reuse(), this);
+        alive.add(KeptBackend.start(connector, eventLoop, key, policy.reuse(), this));
       }
+    }
+
+    private void clear() {
+      List.copyOf(alive).forEach(KeptBackend::close);
     }
 
     private void clear(Endpoint endpoint) {
@@ -200,6 +220,7 @@ public final class Backends {
     @Override
     public void gone(KeptBackend backend) {
       remove(backend);
+      alive.remove(backend);
       dismiss(backend.key().endpoint());
     }
 

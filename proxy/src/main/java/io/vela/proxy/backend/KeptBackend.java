@@ -117,7 +117,7 @@ final class KeptBackend {
    *
    * @param reusable whether it may serve more than one session
    */
-  static void start(
+  static KeptBackend start(
       BackendConnector connector,
       EventLoop eventLoop,
       BackendKey key,
@@ -128,6 +128,7 @@ final class KeptBackend {
     var _ =
         backend.connecting.addListener(
             done -> eventLoop.execute(() -> backend.connected(done.isSuccess())));
+    return backend;
   }
 
   private void connected(boolean success) {
