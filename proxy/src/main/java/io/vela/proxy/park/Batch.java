@@ -47,6 +47,12 @@ final class Batch {
     return this;
   }
 
+  /** Forgets a prepared statement; no error if there is none. */
+  Batch close(String name) {
+    messages.closeStatement(bytes(name));
+    return this;
+  }
+
   /** Prepares a statement that stays. */
   Batch prepare(String name, String sql, int... types) {
     messages.parse(bytes(name), bytes(sql), types);

@@ -16,13 +16,30 @@ final class Findings {
   private final Reply answers;
   private final SeenState seen;
   private final Facts facts;
-  private final List<PreparedStatement> statements;
+  private final List<PreparedStatement> statements = new ArrayList<>();
+  private final List<PreparedStatement> stale = new ArrayList<>();
 
   Findings(Reply answers, SeenState seen) {
     this.answers = answers;
     this.seen = seen;
     facts = Facts.of(rows(Question.FACTS).getFirst());
-    statements = rows(Question.PREPARED_STATEMENTS).stream().map(PreparedStatement::of).toList();
+    for (var row : rows(Question.PREPARED_STATEMENTS)) {
+      var statement = PreparedStatement.of(row);
+      original(statement).ifPresentOrElse(stale::add, () -> statements.add(statement));
+    }
+  }
+
+  /** What a {@link Decoy} stands for. */
+  private Optional<PreparedStatement> original(PreparedStatement found) {
+    for (int i = 0; i < seen.stale().size(); i++) {
+      var original = seen.stale().get(i).original();
+      if (original.isPresent()
+          && original.get().name().equals(found.name())
+          && Decoy.sql(i, original.get().returnsRows()).equals(found.sql())) {
+        return original;
+      }
+    }
+    return Optional.empty();
   }
 
   private List<DataRow> rows(Question question) {
@@ -33,6 +50,7 @@ final class Findings {
     return facts;
   }
 
+  /** Those that are on the backend, and not stale. */
   List<PreparedStatement> statements() {
     return statements;
   }
@@ -91,6 +109,7 @@ final class Findings {
     memory.role = identity.text(0);
     memory.sessionAuthorization = identity.text(1);
     memory.statements.addAll(prepared);
+    memory.statements.addAll(stale);
     memory.unnamedStatement = seen.unnamedStatement();
     memory.idleSessionTimeoutMillis = facts.idleSessionTimeoutMillis();
     return memory.build();

@@ -77,6 +77,16 @@ final class PreparedStatement {
     return bySql;
   }
 
+  /** Of its parameters. */
+  int[] types() {
+    return types.clone();
+  }
+
+  /** Whether it returns rows, if only none. */
+  boolean returnsRows() {
+    return !shape.equals(Optional.of(RowShape.NO_ROWS));
+  }
+
   Optional<RowShape> shape() {
     return shape;
   }

@@ -170,9 +170,7 @@ public final class Restore {
       return ask();
     }
     if (error.isPresent() || committed.status() != 'I' || !committed.lastTag().equals("COMMIT")) {
-      return CompletableFuture.completedFuture(
-          new Failed(
-              error.map(BackendError::toString).orElse("the transaction was not committed")));
+      return failed(error, "the transaction was not committed");
     }
     var stale = new ArrayList<StaleStatement>();
     for (int i = 0; i < memory.statements().size(); i++) {
@@ -182,18 +180,61 @@ public final class Restore {
       replies
           .getLast()
           .error()
-          .ifPresent(refused -> stale.add(new StaleStatement("", refused.message())));
+          .ifPresent(refused -> stale.add(new StaleStatement(refused.message(), Optional.empty())));
     }
+    return stale.isEmpty() ? done(stale) : putDecoys(stale, 1);
+  }
+
+  private CompletionStage<Restored> done(List<StaleStatement> stale) {
     return CompletableFuture.completedFuture(new Done(conversation.parameters(), stale));
+  }
+
+  /** A statement whose decoy cannot be prepared is not there, which is an error as well. */
+  private CompletionStage<Restored> putDecoys(List<StaleStatement> stale, int attempt) {
+    var batch =
+        new Batch(backend.alloc())
+            .run("BEGIN ISOLATION LEVEL READ COMMITTED, NOT DEFERRABLE")
+            .run("SET LOCAL statement_timeout = 0")
+            .run(BOUNDS)
+            .run(Decoy.PATH)
+            .run("SAVEPOINT vela")
+            .sync();
+    for (int i = 0; i < stale.size(); i++) {
+      if (stale.get(i).original().isPresent()) {
+        var original = stale.get(i).original().get();
+        batch
+            .run("ROLLBACK TO vela")
+            .close(original.name())
+            .prepare(original.name(), Decoy.sql(i, original.returnsRows()), original.types())
+            .sync();
+      }
+    }
+    return conversation
+        .ask(batch.run("ROLLBACK").forget().sync())
+        .thenCompose(
+            replies -> {
+              var error = replies.getFirst().error();
+              if (error.isEmpty() && replies.getLast().status() == 'I') {
+                return done(stale);
+              }
+              return attempt < MAX_ATTEMPTS && error.filter(e -> e.is(QUERY_CANCELED)).isPresent()
+                  ? putDecoys(stale, attempt + 1)
+                  : failed(error, "stale statements were not replaced");
+            });
+  }
+
+  private static CompletionStage<Restored> failed(Optional<BackendError> error, String otherwise) {
+    return CompletableFuture.completedFuture(
+        new Failed(error.map(BackendError::toString).orElse(otherwise)));
   }
 
   private static Optional<StaleStatement> stale(PreparedStatement statement, Reply reply) {
     if (reply.error().isPresent()) {
-      return Optional.of(new StaleStatement(statement.name(), reply.error().get().message()));
+      return Optional.of(new StaleStatement(reply.error().get().message(), Optional.of(statement)));
     }
     boolean changed = statement.shape().isPresent() && !statement.shape().equals(reply.shape());
     return statement.stale() || changed
-        ? Optional.of(new StaleStatement(statement.name(), BackendError.changedResultType()))
+        ? Optional.of(new StaleStatement(BackendError.changedResultType(), Optional.of(statement)))
         : Optional.empty();
   }
 }

@@ -10,7 +10,8 @@ public sealed interface Restored {
    *
    * @param parameterStatus what the backend has reported since its startup, last values, by name;
    *     bytes as ISO 8859-1
-   * @param stale prepared statements that do not work any more
+   * @param stale prepared statements that do not work any more: if there are any, {@link
+   *     StaleErrors} belongs into the backend's pipeline
    */
   record Done(Map<String, String> parameterStatus, List<StaleStatement> stale) implements Restored {
     /** Keeps unmodifiable copies. */

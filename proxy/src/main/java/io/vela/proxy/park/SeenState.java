@@ -15,6 +15,7 @@ import java.util.Set;
  *     {@link io.vela.proxy.wire.SqlScan}
  * @param parameters what was reported by ParameterStatus at startup
  * @param unnamedStatement the Parse message, whole, of the unnamed statement if there is one
+ * @param stale what {@link Restore} found to be stale on this backend, in that order
  */
 public record SeenState(
     Set<String> customSettings,
@@ -22,10 +23,11 @@ public record SeenState(
     List<String> loads,
     Set<String> functions,
     Set<String> parameters,
-    Optional<RawMessage> unnamedStatement) {
+    Optional<RawMessage> unnamedStatement,
+    List<StaleStatement> stale) {
   /** Of a session that did nothing of the kind. */
   public static final SeenState NOTHING =
-      new SeenState(Set.of(), false, List.of(), Set.of(), Set.of(), Optional.empty());
+      new SeenState(Set.of(), false, List.of(), Set.of(), Set.of(), Optional.empty(), List.of());
 
   /** Keeps unmodifiable copies. */
   public SeenState {
@@ -33,5 +35,6 @@ public record SeenState(
     loads = List.copyOf(loads);
     functions = Set.copyOf(functions);
     parameters = Set.copyOf(parameters);
+    stale = List.copyOf(stale);
   }
 }

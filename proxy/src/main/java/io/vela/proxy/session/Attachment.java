@@ -4,6 +4,7 @@ import io.vela.agent.InstanceExit;
 import io.vela.config.BackendPolicy;
 import io.vela.proxy.park.Restore;
 import io.vela.proxy.park.Restored;
+import io.vela.proxy.park.StaleErrors;
 import io.vela.proxy.session.SessionState.Authenticating;
 import io.vela.proxy.session.SessionState.Connecting;
 import io.vela.proxy.session.SessionState.Open;
@@ -398,6 +399,10 @@ final class Attachment implements BackendEvents {
     var now = new LinkedHashMap<>(restoring.greeting().parameters());
     now.putAll(done.parameterStatus());
     tellDifferences(restoring.parked().memory().parameterStatus(), now);
+    session.view().stale(done.stale());
+    if (!done.stale().isEmpty()) {
+      backend.channel().pipeline().addLast(new StaleErrors(done.stale()));
+    }
     var relay = newRelay(backend, (byte) 'I', restoring.parked().quietSince());
     relayed(restoring.relay(relay), relay);
     services.metrics().restored(System.nanoTime() - began);

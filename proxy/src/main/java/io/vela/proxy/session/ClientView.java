@@ -1,9 +1,11 @@
 package io.vela.proxy.session;
 
 import io.vela.proxy.cancel.CancelRegistry;
+import io.vela.proxy.park.StaleStatement;
 import io.vela.proxy.wire.ClientTrace;
 import io.vela.proxy.wire.Pings;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -21,6 +23,7 @@ final class ClientView {
   private final ClientTrace trace = new ClientTrace(Pings.NONE);
   private final Set<String> startupSettings;
   private Set<String> reported = Set.of();
+  private List<StaleStatement> stale = List.of();
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
 
   /**
@@ -57,6 +60,15 @@ final class ClientView {
 
   void reported(Set<String> names) {
     reported = names;
+  }
+
+  /** Prepared statements that have gone stale, on the backend that it has now. */
+  List<StaleStatement> stale() {
+    return stale;
+  }
+
+  void stale(List<StaleStatement> found) {
+    stale = found;
   }
 
   /** The session has no backend: its key leads nowhere, and is known. */

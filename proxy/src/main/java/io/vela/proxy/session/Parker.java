@@ -117,7 +117,8 @@ final class Parker {
         List.copyOf(trace.libraries()),
         trace.functions(),
         session.view().reported(),
-        trace.unnamedParse());
+        trace.unnamedParse(),
+        session.view().stale());
   }
 
   private void captured(Parking parking, @Nullable Captured captured, @Nullable Throwable error) {

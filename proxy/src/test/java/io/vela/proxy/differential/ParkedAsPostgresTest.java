@@ -211,6 +211,35 @@ final class ParkedAsPostgresTest {
     }
   }
 
+  @Test
+  void aStatementWhoseTableIsGoneFailsWhereAndAsInPostgres() throws Exception {
+    side.postgres().sql("DROP TABLE IF EXISTS gone; CREATE TABLE gone (a int)");
+    try (var direct = direct();
+        var parked = throughVela()) {
+      var prepare = new Frontend().parse("s", "SELECT * FROM gone").parse("t", "SELECT 1").sync();
+      direct.send(prepare.bytes());
+      parked.send(prepare.bytes());
+      assertThat(parked.readUntil('Z', 1)).isEqualTo(direct.readUntil('Z', 1));
+
+      assertThat(park()).isEmpty();
+      side.postgres().sql("DROP TABLE gone");
+      var use = new Frontend().query("BEGIN").bind("", "t").execute("", 0).bind("", "s");
+      use.execute("", 0).bind("", "t").execute("", 0).sync().query("SELECT 2").query("ROLLBACK");
+      use.describe('S', "s").sync().parse("s", "SELECT 3").sync();
+      direct.send(use.bytes());
+      parked.send(use.bytes());
+      assertThat(parked.readUntil('Z', 6)).isEqualTo(direct.readUntil('Z', 6));
+
+      // It is as stale on the backend after the next.
+      assertThat(park()).isEmpty();
+      var replace = new Frontend().bind("", "s").sync().close('S', "s").parse("s", "SELECT 4");
+      replace.bind("", "s").execute("", 0).sync();
+      direct.send(replace.bytes());
+      parked.send(replace.bytes());
+      assertThat(parked.readUntil('Z', 2)).isEqualTo(direct.readUntil('Z', 2));
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("pings")
   void aPingIsAnsweredWithoutABackend(Frontend ping) throws Exception {

@@ -55,7 +55,7 @@ final class Client implements AutoCloseable {
   private Optional<RawMessage> unnamedStatement = Optional.empty();
 
   private final List<RawMessage> notifications = new ArrayList<>();
-  private Map<String, RawMessage> stale = new HashMap<>();
+  private List<StaleStatement> stale = List.of();
   private BlockingQueue<TypedMessage> received = new LinkedBlockingQueue<>();
   private Channel backend;
 
@@ -124,11 +124,8 @@ final class Client implements AutoCloseable {
     return send(parse.sync(), 1);
   }
 
-  /** Executes a prepared statement; if it has become stale, what the proxy is to answer. */
+  /** Executes a prepared statement. */
   String execute(String name, String... values) throws Exception {
-    if (stale.containsKey(name)) {
-      return show(ByteBufUtil.getBytes(stale.get(name).toBuffer()));
-    }
     var binary = Arrays.stream(values).map(value -> value.getBytes(ISO_8859_1)).toList();
     return send(
         messages()
@@ -196,7 +193,8 @@ final class Client implements AutoCloseable {
             loads,
             functions,
             parameters.keySet(),
-            unnamedStatement);
+            unnamedStatement,
+            stale);
     return withoutClient(
         () -> Capture.begin(backend, seen, new CaptureSettings(policy, patience), this::notified));
   }
@@ -224,6 +222,12 @@ final class Client implements AutoCloseable {
                   (done, thrown) -> {
                     if (backend.pipeline().last() != null) {
                       result.completeExceptionally(new AssertionError("handlers were left"));
+                    }
+                    if (done instanceof Restored.Done restored) {
+                      stale = restored.stale();
+                    }
+                    if (!stale.isEmpty()) {
+                      backend.pipeline().addLast(new StaleErrors(stale));
                     }
                     backend.pipeline().addLast(new MessageDecoder(1 << 28), new Receiver());
                     backend.config().setAutoRead(true);
@@ -258,14 +262,13 @@ final class Client implements AutoCloseable {
     }
     closeBackend();
     meanwhile.run();
+    stale = List.of();
     connect();
     var restored = restore(memory);
     if (!(restored instanceof Restored.Done done)) {
       throw new AssertionError(restored.toString());
     }
     parameters.putAll(done.parameterStatus());
-    stale = new HashMap<>();
-    done.stale().forEach(statement -> stale.put(statement.name(), statement.error()));
     if (!parameters.equals(memory.parameterStatus())) {
       throw new AssertionError(parameters + " instead of " + memory.parameterStatus());
     }
