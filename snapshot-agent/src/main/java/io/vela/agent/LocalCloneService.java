@@ -10,6 +10,7 @@ import io.vela.agent.postgres.InstanceSql;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.PostgresInstance;
 import io.vela.agent.postgres.RoleReader;
+import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.VolumeRecord;
 import io.vela.agent.storage.Pool;
 import io.vela.config.PostgresConfig;
@@ -77,10 +78,20 @@ public final class LocalCloneService implements CloneService {
     var maker = new SnapshotMaker(pool, binaries, user, run, config.sharedBuffers());
     new Orphans(pool, user).end();
     maker.discardHalfMade();
+    var processes = processes();
     for (var id : pool.clones()) {
-      instances.adopt(id, pool.clone(id));
+      instances.adopt(id, pool.clone(id), processes);
     }
     return new LocalCloneService(pool, user, instances, maker);
+  }
+
+  private static List<RunningProcesses.Running> processes() throws CloneException {
+    try {
+      return RunningProcesses.list();
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed("the processes of this host cannot be read", e.toString()), e);
+    }
   }
 
   @Override

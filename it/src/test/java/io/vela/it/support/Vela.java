@@ -122,6 +122,13 @@ public final class Vela implements AutoCloseable {
     return Run.program(Map.of(), command(List.of(), List.of(words)));
   }
 
+  /** Starts a verb that needs no Vela, as a terminal would: in a process group of its own. */
+  public static Run.Started startProgram(String... words) {
+    var command = new ArrayList<>(List.of("setsid", "env", "--default-signal=HUP,INT"));
+    command.addAll(command(List.of(), List.of(words)));
+    return Run.start(Map.of(), command);
+  }
+
   /** Runs a verb against this Vela. */
   public Run.Outcome cli(String... words) {
     return Run.program(Map.of("VELA_DATA", data.toString()), command(List.of(), List.of(words)));

@@ -276,6 +276,7 @@ final class Attachment implements BackendEvents {
   private void refusedByPostgres(Connecting connecting, TypedMessage error)
       throws ProtocolViolation {
     session.log().refusedByPostgres(ErrorFields.parse(error.content().duplicate()));
+    connecting.greeting().tellAuthenticated();
     client.pass(error);
     session.end(connecting, Ending.ENDED_BY_POSTGRES);
     client.closeWhenSent();

@@ -18,6 +18,7 @@ final class NewGreeting implements BackendStartup.Greeting {
   private final ClientLink client;
   private final CancelRegistry keys;
   private final boolean silent;
+  private boolean authenticated;
   private final Map<String, String> parameters = new LinkedHashMap<>();
 
   /**
@@ -40,9 +41,26 @@ final class NewGreeting implements BackendStartup.Greeting {
     if (message.type() == BackendType.PARAMETER_STATUS) {
       note(message);
     }
-    if (!silent) {
-      backend.noteSpoke();
-      client.pass(message);
+    if (silent) {
+      return;
+    }
+    if (message.type() == BackendType.AUTHENTICATION) {
+      authenticated = true;
+      return;
+    }
+    tellAuthenticated();
+    backend.noteSpoke();
+    client.pass(message);
+  }
+
+  /**
+   * Postgres counts a role's and a database's connections after this word, so it is held back until
+   * the next: until then the client has been told nothing.
+   */
+  void tellAuthenticated() {
+    if (authenticated) {
+      authenticated = false;
+      client.write(client.messages().authenticationOk());
     }
   }
 

@@ -40,8 +40,12 @@ final class ParkedSessionTest {
 
   private static Peer connect(String user) throws Exception {
     var peer = side.anotherThroughVela();
-    peer.send(Side.startupWithToken(PROTOCOL_3_0, "user", user));
-    assertThat(peer.readUntil('Z', 1)).contains("Z");
+    peer.send(Side.startupWithToken(PROTOCOL_3_0, "user", user, "database", "postgres"));
+    assertThat(peer.readUntil('Z', 1))
+        .startsWith("R")
+        .contains("K")
+        .doesNotContain("FATAL")
+        .doesNotContain("END");
     return peer;
   }
 
@@ -247,10 +251,10 @@ final class ParkedSessionTest {
     try (var first = connect("lone")) {
       ask(first, "BEGIN");
       try (var second = side.anotherThroughVela()) {
-        second.send(Side.startupWithToken(PROTOCOL_3_0, "user", "lone"));
+        second.send(Side.startupWithToken(PROTOCOL_3_0, "user", "lone", "database", "postgres"));
         assertThat(ask(first, "SELECT 'mine'")).contains("mine");
         assertThat(ask(first, "COMMIT")).contains("COMMIT");
-        assertThat(second.readUntil('Z', 1)).doesNotContain("FATAL");
+        assertThat(second.readUntil('Z', 1)).doesNotContain("FATAL").isNotEqualTo("END");
         assertThat(ask(second, "SELECT 'then me'")).contains("then me");
         assertThat(ask(first, "SELECT 'and again'")).contains("and again");
       }

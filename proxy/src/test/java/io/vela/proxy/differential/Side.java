@@ -1,5 +1,6 @@
 package io.vela.proxy.differential;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -90,7 +91,14 @@ final class Side implements AutoCloseable {
   }
 
   void awaitNoSession() {
-    await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(this::isEmpty);
+    await()
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(1))
+        .untilAsserted(
+            () -> {
+              assertThat(router.leases).allMatch(lease -> lease.closes.get() == 1);
+              assertThat(isEmpty()).isTrue();
+            });
     router.leases.clear();
   }
 

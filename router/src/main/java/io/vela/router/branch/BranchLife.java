@@ -250,6 +250,7 @@ final class BranchLife {
      *
      * @param attempt what {@link #beginParking} gave it
      */
+    @SuppressWarnings("ReferenceEquality") // A future is no one's equal but its own.
     Optional<Parking> parking(CompletableFuture<Disturbance> attempt) {
       return state instanceof Parking parking && disturbance == attempt
           ? Optional.of(parking)
