@@ -220,6 +220,35 @@ public final class Vela implements AutoCloseable {
   }
 
   /**
+   * A client's session.
+   *
+   * @param id of the client's connection, whatever backends serve it
+   * @param state as REST says it
+   */
+  public record ClientSession(long id, String state) {}
+
+  /** The sessions of a branch in the order in which they came. */
+  public List<ClientSession> sessions(String branch) {
+    var body = Http.send(httpUrl() + "/v1/branches/" + branch + "/sessions", client("token"));
+    return Pattern.compile(
+            "\"id\"\\s*:\\s*(\\d+),\\s*\"branch\".*?\"state\"\\s*:\\s*\"(\\w+)\"", Pattern.DOTALL)
+        .matcher(body)
+        .results()
+        .map(found -> new ClientSession(Long.parseLong(found.group(1)), found.group(2)))
+        .toList();
+  }
+
+  /** Has something done to a branch, as {@code suspend}; the answer is the branch or a problem. */
+  public String order(String branch, String verb) {
+    return Http.post(httpUrl() + "/v1/branches/" + branch + "/" + verb, client("token"), "");
+  }
+
+  /** Why a branch is as it is, as REST says it. */
+  public String why(String branch) {
+    return Http.send(httpUrl() + "/v1/branches/" + branch + "/why", client("token"));
+  }
+
+  /**
    * A new token of a branch.
    *
    * @param id its public part
