@@ -9,17 +9,25 @@ VELA_JDKS=${VELA_JDKS:-}
 jdk_version() {
   [ -x "$1/bin/java" ] || return 0
   if [ -r "$1/release" ]; then
-    sed -n 's/^JAVA_VERSION="\{0,1\}\([0-9]*\).*/\1/p' "$1/release"
+    local line
+    while IFS= read -r line || [ -n "$line" ]; do
+      [[ ! $line =~ ^JAVA_VERSION=\"?([0-9]+) ]] || echo "${BASH_REMATCH[1]}"
+    done <"$1/release"
   else
     "$1/bin/java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1
   fi
 }
 
-# The name of the archive of classes for the java $1: each JDK needs one of its own.
-shared_archive() {
-  local sum
-  sum=$(cat "${1%/bin/java}/release" 2>/dev/null | cksum)
-  echo "classes-${sum%% *}.jsa"
+# What names the caches for the java $1, since each JDK needs its own: its maker and version. Without a program of its
+# own, as this runs before every command.
+cache_name() {
+  local line name=
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+      IMPLEMENTOR=* | JAVA_RUNTIME_VERSION=*) name+=-${line#*=} ;;
+    esac
+  done 2>/dev/null <"${1%/bin/java}/release" || true
+  echo "${name//[!A-Za-z0-9.+-]/}.aot"
 }
 
 # The class path of the distribution $1, in the same order wherever it is unpacked.

@@ -59,8 +59,13 @@ final class AdminRoutes {
     add(routes, HttpMethod.DELETE, "/v1/branches/:name", branches::delete);
     add(routes, HttpMethod.POST, "/v1/branches/:name/suspend", branches::suspend);
     add(routes, HttpMethod.POST, "/v1/branches/:name/resume", branches::resume);
+    add(routes, HttpMethod.POST, "/v1/branches/:name/restart", branches::restart);
+    add(routes, HttpMethod.PUT, "/v1/branches/:name/settings", branches::configure);
     add(routes, HttpMethod.GET, "/v1/branches/:name/why", branches::why);
     add(routes, HttpMethod.GET, "/v1/branches/:name/usage", branches::usage);
+    var sessions = new SessionActions(router);
+    add(routes, HttpMethod.GET, "/v1/sessions", sessions::all);
+    add(routes, HttpMethod.GET, "/v1/branches/:name/sessions", sessions::ofBranch);
     var baselines = new BaselineActions(router, operations);
     add(routes, HttpMethod.GET, "/v1/baselines", baselines::list);
     add(routes, HttpMethod.POST, "/v1/baselines", baselines::importOne);

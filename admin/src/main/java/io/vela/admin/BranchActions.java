@@ -1,8 +1,10 @@
 package io.vela.admin;
 
+import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.router.Router;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.util.Optional;
 
 /** {@code /v1/branches}. */
 final class BranchActions {
@@ -24,13 +26,27 @@ final class BranchActions {
 
   Reply create(Call call) throws Exception {
     var name = call.branch();
-    var body = call.json("baseline", "suspendAfter");
-    var view =
-        router.createBranch(
-            name,
-            body.baseline("baseline"),
-            new Router.BranchSettings(body.duration("suspendAfter")));
+    var body = call.json("baseline", "suspendAfter", "onIdle", "parkAfter");
+    var view = router.createBranch(name, body.baseline("baseline"), settings(body));
     return Reply.created(Views.branch(view));
+  }
+
+  Reply configure(Call call) throws Exception {
+    var settings = settings(call.json("suspendAfter", "onIdle", "parkAfter"));
+    return Reply.ok(Views.branch(router.configure(call.branch(), settings)));
+  }
+
+  private static Router.BranchSettings settings(Call.Json body) throws ProblemException {
+    return new Router.BranchSettings(
+        body.duration("suspendAfter"), onIdle(body), body.duration("parkAfter"));
+  }
+
+  private static Optional<OnIdle> onIdle(Call.Json body) throws ProblemException {
+    try {
+      return body.text("onIdle").map(OnIdle::parse);
+    } catch (IllegalArgumentException e) {
+      throw ProblemException.malformed("onIdle: " + e.getMessage());
+    }
   }
 
   Reply delete(Call call) throws Exception {
@@ -44,6 +60,10 @@ final class BranchActions {
 
   Reply resume(Call call) throws Exception {
     return Reply.ok(Views.branch(router.resume(call.branch())));
+  }
+
+  Reply restart(Call call) throws Exception {
+    return Reply.ok(Views.branch(router.restart(call.branch(), call.flag("force"))));
   }
 
   Reply why(Call call) throws Exception {

@@ -35,7 +35,10 @@ record Problem(ProblemType type, String detail, String hint) {
               RouteFailure.Forbidden _,
               RouteFailure.ReplicationForbidden _ ->
               ProblemType.FORBIDDEN;
-          case RouteFailure.InUse _, RouteFailure.SuspendedByHand _ -> ProblemType.IN_USE;
+          case RouteFailure.InUse _,
+              RouteFailure.SuspendedByHand _,
+              RouteFailure.IdleDisconnected _ ->
+              ProblemType.IN_USE;
           case RouteFailure.BranchDeleted _ -> ProblemType.BRANCH_DELETED;
           case RouteFailure.NoRoom _ -> ProblemType.NO_ROOM;
           case RouteFailure.WakeTimedOut _ -> ProblemType.TIMED_OUT;

@@ -12,20 +12,43 @@ final class Views {
   private Views() {}
 
   static JsonObject branch(Router.BranchView view) {
-    return new JsonObject()
-        .put("name", view.name().value())
-        .put("id", view.id())
-        .put("baseline", view.baseline().value())
-        .put("snapshot", view.snapshot())
-        .put("state", view.state())
-        .put("stateSince", view.stateSince().toString())
-        .put("createdAt", view.createdAt().toString())
-        .put("suspendAfter", Durations.format(view.suspendAfter()))
-        .put("sessions", view.sessions())
-        .put("waiting", view.waiting())
-        .put("detail", view.detail())
-        .put("defaultRole", view.defaultRole())
-        .put("defaultDatabase", view.defaultDatabase());
+    var json =
+        new JsonObject()
+            .put("name", view.name().value())
+            .put("id", view.id())
+            .put("baseline", view.baseline().value())
+            .put("snapshot", view.snapshot())
+            .put("state", view.state())
+            .put("stateSince", view.stateSince().toString())
+            .put("createdAt", view.createdAt().toString())
+            .put("suspendAfter", Durations.format(view.suspendAfter()))
+            .put("onIdle", view.parking().onIdle().toString())
+            .put("sessions", view.sessions())
+            .put("parked", view.parked())
+            .put("waiting", view.waiting())
+            .put("detail", view.detail())
+            .put("defaultRole", view.defaultRole())
+            .put("defaultDatabase", view.defaultDatabase());
+    view.parking().parkAfter().ifPresent(time -> json.put("parkAfter", Durations.format(time)));
+    return json;
+  }
+
+  static JsonObject session(Router.SessionView view) {
+    var json =
+        new JsonObject()
+            .put("id", view.id())
+            .put("branch", view.branch().value())
+            .put("description", view.description())
+            .put("state", view.state())
+            .put("since", view.since().toString());
+    view.quietSince().ifPresent(since -> json.put("quietSince", since.toString()));
+    view.veto()
+        .ifPresent(
+            veto ->
+                json.put(
+                    "veto",
+                    new JsonObject().put("reason", veto.reason()).put("detail", veto.detail())));
+    return json;
   }
 
   static JsonObject baseline(Router.BaselineView view) {

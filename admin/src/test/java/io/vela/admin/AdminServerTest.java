@@ -129,8 +129,8 @@ final class AdminServerTest {
                 """
                 {"name": "pr-1", "id": "c-pr-1", "baseline": "main", "snapshot": "s-1",
                  "state": "suspended", "stateSince": "2026-11-22T08:00:00Z",
-                 "createdAt": "2026-11-22T08:00:00Z", "suspendAfter": "5min", "sessions": 0,
-                 "waiting": 0, "detail": "", "defaultRole": "app", "defaultDatabase": "shop"}
+                 "createdAt": "2026-11-22T08:00:00Z", "suspendAfter": "5min", "onIdle": "park",
+                 "sessions": 0, "parked": 2, "waiting": 0, "detail": "", "defaultRole": "app", "defaultDatabase": "shop"}
                 """));
     assertThat(json(post("/v1/branches/pr-1/resume", "")).getString("state")).isEqualTo("running");
     assertThat(json(post("/v1/branches/pr-1/suspend", "")).getString("state"))
@@ -149,6 +149,41 @@ final class AdminServerTest {
     assertThat(deleted.statusCode()).isEqualTo(204);
     assertThat(deleted.body()).isEmpty();
     assertThat(get("/v1/branches/pr-1").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void aBranchIsRestartedAndGivenSettingsOfItsOwn() throws Exception {
+    router.put("pr-1");
+
+    assertThat(json(post("/v1/branches/pr-1/restart?force=true", "")).getString("state"))
+        .isEqualTo("running");
+    var body = "{\"onIdle\":\"stay-awake\",\"parkAfter\":\"1min\"}";
+    assertThat(request("PUT", "/v1/branches/pr-1/settings", body).statusCode()).isEqualTo(200);
+
+    assertThat(router.calls)
+        .contains(
+            "restart pr-1 true",
+            "configure pr-1 BranchSettings[suspendAfter=Optional.empty,"
+                + " onIdle=Optional[stay-awake], parkAfter=Optional[PT1M]]");
+  }
+
+  @Test
+  void sessionsAreShownWithWhatKeepsThemFromBeingParked() throws Exception {
+    router.put("pr-2");
+
+    assertThat(json(get("/v1/sessions")).getJsonArray("sessions")).hasSize(2);
+    assertThat(json(get("/v1/branches/pr-2/sessions")))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"sessions": [
+                  {"id": 7, "branch": "pr-2", "description": "app shop", "state": "active",
+                   "since": "2026-11-22T08:00:00Z"},
+                  {"id": 8, "branch": "pr-2", "description": "app shop", "state": "idle",
+                   "since": "2026-11-22T08:00:00Z", "quietSince": "2026-11-22T08:00:01Z",
+                   "veto": {"reason": "temporary-objects", "detail": "table t"}}]}
+                """));
+    assertThat(get("/v1/branches/none/sessions").statusCode()).isEqualTo(404);
   }
 
   @Test
@@ -214,7 +249,8 @@ final class AdminServerTest {
           {}                                      | "baseline" is missing
           {"baseline": 1}                         | "baseline" is not a text
           {"baseline": "Main"}                    | invalid baseline name "Main": 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit
-          {"baseline": "main", "x": 1}            | unknown member "x"; expected baseline, suspendAfter
+          {"baseline": "main", "x": 1}            | unknown member "x"; expected baseline, suspendAfter, onIdle, parkAfter
+          {"baseline": "main", "onIdle": "sleep"} | onIdle: expected park, stay-awake or disconnect
           {"baseline": "main", "suspendAfter": "1"} | suspendAfter: "1" is not a duration: a number and ms, s, min, h or d, as 60s or 5min
           {"baseline": "main", "suspendAfter": "0s"} | suspendAfter must be more than 0
           """)

@@ -81,7 +81,9 @@ public final class FakeRouter implements Router {
         THEN,
         THEN,
         suspendAfter,
+        ParkPolicy.DEFAULT,
         0,
+        2,
         0,
         "",
         "app",
@@ -144,6 +146,47 @@ public final class FakeRouter implements Router {
     called("suspend " + name + " " + force);
     refuseBusy(name, force);
     return become(name, "suspended");
+  }
+
+  @Override
+  public synchronized BranchView restart(BranchName name, boolean force) throws RouteException {
+    called("restart " + name + " " + force);
+    refuseBusy(name, force);
+    return become(name, "running");
+  }
+
+  @Override
+  public synchronized BranchView configure(BranchName name, BranchSettings settings)
+      throws RouteException {
+    called("configure " + name + " " + settings);
+    return branch(name);
+  }
+
+  @Override
+  public List<SessionView> sessions() {
+    called("sessions");
+    return sessions("pr-1");
+  }
+
+  @Override
+  public List<SessionView> sessions(BranchName name) throws RouteException {
+    called("sessions " + name);
+    branch(name);
+    return sessions(name.value());
+  }
+
+  private static List<SessionView> sessions(String branch) {
+    var name = new BranchName(branch);
+    return List.of(
+        new SessionView(7, name, "app shop", "active", THEN, Optional.empty(), Optional.empty()),
+        new SessionView(
+            8,
+            name,
+            "app shop",
+            "idle",
+            THEN,
+            Optional.of(THEN.plusSeconds(1)),
+            Optional.of(new BranchSession.Veto("temporary-objects", "table t"))));
   }
 
   @Override

@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -78,8 +80,7 @@ final class BarePostgres {
     var client =
         new FirstRow(
             UnixDomainSocketAddress.of(run.resolve(".s.PGSQL." + port)),
-            "postgres",
-            new Secret(""),
+            new FirstRow.Account("postgres", new Secret("")),
             "postgres");
     return await(process, client, begin);
   }
@@ -91,7 +92,7 @@ final class BarePostgres {
         try {
           client.fetch();
           ready = true;
-          return new Server(process, (System.nanoTime() - begin) / 1e6);
+          return new Server(process, client, (System.nanoTime() - begin) / 1e6);
         } catch (IOException e) {
           if (!process.isAlive()) {
             throw new IOException(
@@ -110,11 +111,33 @@ final class BarePostgres {
   /** One that runs. Closing stops it: without clients, Postgres's smart shutdown is at once. */
   static final class Server implements AutoCloseable {
     private final Process process;
+    private final FirstRow client;
     private final double millisToFirstRow;
 
-    private Server(Process process, double millisToFirstRow) {
+    private Server(Process process, FirstRow client, double millisToFirstRow) {
       this.process = process;
+      this.client = client;
       this.millisToFirstRow = millisToFirstRow;
+    }
+
+    /** Milliseconds from then to the first row of each of so many clients that come at once. */
+    List<Double> firstRows(int clients, long begin) throws Exception {
+      var millis = new ArrayList<Double>();
+      try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        var running = new ArrayList<Future<Double>>();
+        for (int i = 0; i < clients; i++) {
+          running.add(
+              threads.submit(
+                  () -> {
+                    client.fetch();
+                    return (System.nanoTime() - begin) / 1e6;
+                  }));
+        }
+        for (var one : running) {
+          millis.add(one.get());
+        }
+      }
+      return millis;
     }
 
     @Override

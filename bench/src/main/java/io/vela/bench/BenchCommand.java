@@ -16,9 +16,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,8 +37,10 @@ public final class BenchCommand implements Subcommand {
     relay,
     connect,
     density,
+    memory,
     storm,
     branch_speed,
+    startup,
     all;
 
     @Override
@@ -48,6 +48,9 @@ public final class BenchCommand implements Subcommand {
       return name().replace('_', '-');
     }
   }
+
+  /** Relays are measured with TLS too. */
+  private static final String TLS = "--tls-self-signed";
 
   @Spec private CommandSpec spec;
 
@@ -93,9 +96,7 @@ public final class BenchCommand implements Subcommand {
             ? Files.createDirectories(work.get())
             : Files.createTempDirectory("vela-bench");
     Files.setPosixFilePermissions(top, PosixFilePermissions.fromString("rwxr-xr-x"));
-    var self = Thread.currentThread();
-    var interrupt = new Thread(() -> endOn(self), "bench-interrupt");
-    Runtime.getRuntime().addShutdownHook(interrupt);
+    var stop = new StopOnSignal(Thread.currentThread());
     try {
       var report = measure(top.toAbsolutePath());
       out().print(report.table());
@@ -104,23 +105,15 @@ public final class BenchCommand implements Subcommand {
         Files.writeString(json.get(), report.json() + "\n");
       }
       return 0;
+    } catch (Exception e) {
+      if (stop.isAsked()) {
+        say("interrupted");
+        return StopOnSignal.EXIT_CODE;
+      }
+      throw e;
     } finally {
       cleanUp(top.toAbsolutePath());
-      try {
-        Runtime.getRuntime().removeShutdownHook(interrupt);
-      } catch (IllegalStateException e) {
-        // it is the hook that waits for us
-      }
-    }
-  }
-
-  /** On Ctrl-C: lets the measuring thread clean up before the process ends. */
-  private static void endOn(Thread measuring) {
-    measuring.interrupt();
-    try {
-      measuring.join(Duration.ofSeconds(90));
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      stop.cleanedUp();
     }
   }
 
@@ -148,15 +141,24 @@ public final class BenchCommand implements Subcommand {
                   create-on-connect: ["warm-*"]
                   suspend-after: 1h
                   warm: 1
+              reuse:
+                branches:
+                  suspend-after: 1h
+                  reuse-backends: true
+              spare:
+                branches:
+                  suspend-after: 1h
+                  spare-backends: 2
               main:
                 branches:
                   suspend-after: 1h
             """);
     say("starting vela up in " + top);
-    try (var vela = VelaUnderTest.start(top.resolve("data"), config)) {
+    try (var vela = VelaUnderTest.start(top.resolve("data"), config, TLS)) {
       var bed =
           new Bed(
               vela, postgres.bin(), user, top, runs, Duration.ofSeconds(seconds), peers, this::say);
+      var setting = setting(top, vela, version(postgres));
       var figures = new ArrayList<Figure>();
       for (var bench : EnumSet.allOf(Bench.class)) {
         if (bench != Bench.all && wants(bench)) {
@@ -164,7 +166,7 @@ public final class BenchCommand implements Subcommand {
           figures.addAll(benchmark(bench).run(bed));
         }
       }
-      return new Report(setting(vela, version(postgres)), figures);
+      return new Report(setting.values(), figures);
     }
   }
 
@@ -175,8 +177,10 @@ public final class BenchCommand implements Subcommand {
       case relay -> new RelayBench();
       case connect -> new ConnectBench();
       case density -> new DensityBench();
+      case memory -> new MemoryBench();
       case storm -> new StormBench();
       case branch_speed -> new BranchSpeedBench();
+      case startup -> new StartupBench();
       case all -> throw new IllegalArgumentException("all is each of the others");
     };
   }
@@ -189,14 +193,13 @@ public final class BenchCommand implements Subcommand {
     return benches.contains(bench) || benches.contains(Bench.all);
   }
 
-  private static Map<String, String> setting(VelaUnderTest vela, String postgres) throws Exception {
-    var setting = new LinkedHashMap<String, String>();
-    setting.put("java", Runtime.version().toString());
+  private Setting setting(Path top, VelaUnderTest vela, String postgres) throws Exception {
+    var setting = new Setting(top);
     setting.put("postgres", postgres);
-    setting.put("kernel", System.getProperty("os.version"));
-    setting.put("cores", Integer.toString(Runtime.getRuntime().availableProcessors()));
-    setting.put("pool", vela.pool().encode());
+    setting.pool(vela.pool());
     setting.put("vela, from start to ready", Math.round(vela.startMillis()) + " ms");
+    setting.put("runs", "%d, under load %d s each".formatted(runs, seconds));
+    setting.put("large baseline", large.equals("0") ? "left out" : large);
     return setting;
   }
 

@@ -14,11 +14,14 @@ final class DirectPostgres implements AutoCloseable {
   private final BarePostgres.Server running;
   private final Pgbench.Server server;
   private final Path socketFolder;
+  private final String verifier;
 
-  private DirectPostgres(BarePostgres.Server running, Pgbench.Server server, Path socketFolder) {
+  private DirectPostgres(
+      BarePostgres.Server running, Pgbench.Server server, Path socketFolder, String verifier) {
     this.running = running;
     this.server = server;
     this.socketFolder = socketFolder;
+    this.verifier = verifier;
   }
 
   /**
@@ -39,12 +42,15 @@ final class DirectPostgres implements AutoCloseable {
             "-c",
             "shared_buffers=" + PostgresConfig.DEFAULT.sharedBuffers().bytes() / 8192,
             "-c",
+            "io_method=sync",
+            "-c",
             "synchronous_commit=off");
     var bare = bed.bare(data, name, settings);
     var running = bare.start();
     var own =
         new Pgbench.Server(
             bare.socketFolder().toString(), port, "postgres", new Secret(""), "postgres", false);
+    String verifier;
     boolean ready = false;
     try {
       LibpqProgram.psql(
@@ -55,6 +61,8 @@ final class DirectPostgres implements AutoCloseable {
           "DROP ROLE IF EXISTS bench",
           "-c",
           "CREATE ROLE bench SUPERUSER LOGIN PASSWORD '" + PASSWORD + "'");
+      verifier =
+          LibpqProgram.ask(psql, own, "SELECT rolpassword FROM pg_authid WHERE rolname = 'bench'");
       ready = true;
     } finally {
       if (!ready) {
@@ -64,11 +72,17 @@ final class DirectPostgres implements AutoCloseable {
     return new DirectPostgres(
         running,
         new Pgbench.Server("127.0.0.1", port, "bench", new Secret(PASSWORD), "postgres", false),
-        bare.socketFolder());
+        bare.socketFolder(),
+        verifier);
   }
 
   Pgbench.Server server() {
     return server;
+  }
+
+  /** What verifies its user's password. */
+  String verifier() {
+    return verifier;
   }
 
   Path socketFolder() {

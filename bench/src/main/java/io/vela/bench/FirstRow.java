@@ -26,21 +26,52 @@ import org.jspecify.annotations.Nullable;
 /**
  * The smallest client that can be timed: connects, authenticates (trust or SCRAM-SHA-256), asks
  * {@code SELECT 1} and returns at the first row. It speaks protocol 3.0 by itself, so that no
- * driver's own work and none of Vela's code is in the figure. A password's key is derived once:
- * what that costs a client is in no figure but the first.
+ * driver's own work and none of Vela's code is in the figure. An account's key is derived once
+ * (4,096 rounds of HMAC, some milliseconds): what that costs a client is in no figure but its
+ * first.
  */
 final class FirstRow {
   private final SocketAddress address;
-  private final String user;
-  private final Secret password;
+  private final Account account;
   private final String database;
-  private volatile byte @Nullable [] saltedPassword;
 
-  FirstRow(SocketAddress address, String user, Secret password, String database) {
+  FirstRow(SocketAddress address, Account account, String database) {
     this.address = address;
-    this.user = user;
-    this.password = password;
+    this.account = account;
     this.database = database;
+  }
+
+  /** Who connects; shared by clients of the same account, so that its key is derived once. */
+  static final class Account {
+    private final String user;
+    private final Secret password;
+    private volatile byte @Nullable [] saltedPassword;
+
+    Account(String user, Secret password) {
+      this.user = user;
+      this.password = password;
+    }
+
+    private ScramClient scram() throws ScramException {
+      var builder =
+          ScramClient.builder().advertisedMechanisms(List.of("SCRAM-SHA-256")).username("*");
+      var derived = saltedPassword;
+      return derived == null
+          ? builder.password(password.reveal().toCharArray()).build()
+          : builder.saltedPassword(derived).build();
+    }
+
+    private void keepKey(ServerFirstMessage message) {
+      if (saltedPassword == null) {
+        saltedPassword =
+            ScramFunctions.saltedPassword(
+                ScramMechanism.SCRAM_SHA_256,
+                StringPreparation.POSTGRESQL_PREPARATION,
+                password.reveal().toCharArray(),
+                Base64.getDecoder().decode(message.getSalt()),
+                message.getIterationCount());
+      }
+    }
   }
 
   /** The server refused; what it said. */
@@ -130,7 +161,7 @@ final class FirstRow {
         var body = new String(message.body, 4, message.body.length - 4, StandardCharsets.UTF_8);
         switch (message.body[3]) {
           case 10 -> {
-            var scram = scram();
+            var scram = account.scram();
             exchange = Optional.of(scram);
             var first = scram.clientFirstMessage().toString().getBytes(StandardCharsets.UTF_8);
             var bytes = new ByteArrayOutputStream();
@@ -143,9 +174,7 @@ final class FirstRow {
           case 11 -> {
             var scram = exchange.orElseThrow();
             var serverFirst = scram.serverFirstMessage(body);
-            if (saltedPassword == null) {
-              saltedPassword = derive(serverFirst);
-            }
+            account.keepKey(serverFirst);
             send(out, 'p', scram.clientFinalMessage().toString().getBytes(StandardCharsets.UTF_8));
           }
           case 12 -> exchange.orElseThrow().serverFinalMessage(body);
@@ -158,29 +187,11 @@ final class FirstRow {
     }
   }
 
-  private ScramClient scram() throws ScramException {
-    var builder =
-        ScramClient.builder().advertisedMechanisms(List.of("SCRAM-SHA-256")).username("*");
-    var derived = saltedPassword;
-    return derived == null
-        ? builder.password(password.reveal().toCharArray()).build()
-        : builder.saltedPassword(derived).build();
-  }
-
-  private byte[] derive(ServerFirstMessage message) {
-    return ScramFunctions.saltedPassword(
-        ScramMechanism.SCRAM_SHA_256,
-        StringPreparation.POSTGRESQL_PREPARATION,
-        password.reveal().toCharArray(),
-        Base64.getDecoder().decode(message.getSalt()),
-        message.getIterationCount());
-  }
-
   private byte[] startup() throws IOException {
     var bytes = new ByteArrayOutputStream();
     var packet = new DataOutputStream(bytes);
     packet.writeInt(196_608);
-    for (var part : List.of("user", user, "database", database)) {
+    for (var part : List.of("user", account.user, "database", database)) {
       packet.write(text(part));
     }
     packet.writeByte(0);

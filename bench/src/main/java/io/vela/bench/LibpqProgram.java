@@ -26,6 +26,15 @@ final class LibpqProgram {
     return result.stdout();
   }
 
+  /** Asks one question by psql and returns the answer. */
+  static String ask(Path program, Pgbench.Server server, String question)
+      throws IOException, InterruptedException {
+    var command = new ArrayList<>(List.of(program.toString(), "-X", "-A", "-t"));
+    command.addAll(server.arguments());
+    command.addAll(List.of("-d", server.database(), "-c", question));
+    return run(command, server, Duration.ofMinutes(1)).strip();
+  }
+
   /** Runs psql with one command, for its effect. */
   static void psql(Path program, Pgbench.Server server, Duration limit, String... words)
       throws IOException, InterruptedException {

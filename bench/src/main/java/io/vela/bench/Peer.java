@@ -32,20 +32,17 @@ final class Peer implements AutoCloseable {
 
   /**
    * PgBouncer in session mode, to Postgres by its Unix socket. Waits until it accepts connections;
-   * as root, installs it when missing.
-   *
-   * @param socketFolder where Postgres listens, as on {@code postgres}
-   * @param postgres who may log in by SCRAM, and the port
+   * as root, installs it when missing. It is given the verifier of the password, not the password:
+   * from that it would derive a key at each login, which takes it milliseconds.
    */
-  static Peer pgBouncer(
-      Bed bed, Path socketFolder, Pgbench.Server postgres, Certificate certificate)
+  static Peer pgBouncer(Bed bed, DirectPostgres direct, Certificate certificate)
       throws IOException, InterruptedException {
     var folder = Files.createDirectories(bed.top().resolve("pgbouncer"));
     int port = Bed.freePort();
     var users =
         Files.writeString(
             folder.resolve("users"),
-            "\"%s\" \"%s\"\n".formatted(postgres.user(), postgres.password().reveal()));
+            "\"%s\" \"%s\"\n".formatted(direct.server().user(), direct.verifier()));
     var replace = StandardCopyOption.REPLACE_EXISTING;
     var config =
         Files.writeString(
@@ -66,8 +63,8 @@ final class Peer implements AutoCloseable {
             client_tls_key_file = %s
             """
                 .formatted(
-                    socketFolder,
-                    postgres.port(),
+                    direct.socketFolder(),
+                    direct.server().port(),
                     port,
                     users,
                     Files.copy(certificate.chain(), folder.resolve("server.crt"), replace),

@@ -18,12 +18,24 @@ final class ProcessMemory {
 
   /** Resident memory in MiB. */
   double residentMib() throws IOException {
-    for (var line : Files.readAllLines(folder.resolve("status"))) {
-      if (line.startsWith("VmRSS:")) {
+    return mib("status", "VmRSS:");
+  }
+
+  /**
+   * Resident memory in MB, each page that is shared counted by the share of it (PSS): the sum over
+   * processes is what they take together.
+   */
+  double proportionalMb() throws IOException {
+    return mib("smaps_rollup", "Pss:") * 1.048576;
+  }
+
+  private double mib(String file, String key) throws IOException {
+    for (var line : Files.readAllLines(folder.resolve(file))) {
+      if (line.startsWith(key)) {
         return Double.parseDouble(line.replaceAll("[^0-9]", "")) / 1024;
       }
     }
-    throw new IOException("no VmRSS in " + folder);
+    throw new IOException("no " + key + " in " + folder.resolve(file));
   }
 
   /** CPU time so far, of user and kernel. */

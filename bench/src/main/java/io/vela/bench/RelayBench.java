@@ -31,9 +31,7 @@ final class RelayBench implements Benchmark {
       servers.put("vela", vela);
       servers.put(DIRECT, direct.server());
       if (bed.peers()) {
-        try (var bouncer =
-                Peer.pgBouncer(
-                    bed, direct.socketFolder(), direct.server(), bed.vela().certificate());
+        try (var bouncer = Peer.pgBouncer(bed, direct, bed.vela().certificate());
             var haProxy = Peer.haProxy(bed, direct.server().port())) {
           var bouncerServer = direct.server().on(bouncer.port());
           servers.put(PGBOUNCER, bouncerServer);

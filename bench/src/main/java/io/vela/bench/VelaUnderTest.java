@@ -1,5 +1,6 @@
 package io.vela.bench;
 
+import io.vela.agent.CloneException;
 import io.vela.agent.exec.Command;
 import io.vela.cli.CliException;
 import io.vela.cli.client.ClientFile;
@@ -17,11 +18,14 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** {@code vela up} as a process of its own, on a data directory of its own, as users run it. */
 final class VelaUnderTest implements AutoCloseable {
   private static final Duration START_LIMIT = Duration.ofMinutes(3);
   private static final Duration WARM_LIMIT = Duration.ofMinutes(1);
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
+  private static final Duration POLL = Duration.ofMillis(2);
   private static final String ROLE = "postgres";
 
   private final Process process;
@@ -29,6 +33,7 @@ final class VelaUnderTest implements AutoCloseable {
   private final ClientFile address;
   private final VelaClient rest;
   private final double startMillis;
+  private final FirstRow.Account account;
 
   private VelaUnderTest(Process process, Path data, ClientFile address, double startMillis) {
     this.startMillis = startMillis;
@@ -36,12 +41,13 @@ final class VelaUnderTest implements AutoCloseable {
     this.data = data;
     this.address = address;
     this.rest = new VelaClient(URI.create(address.http()), address.token());
+    var token = token();
+    this.account = new FirstRow.Account(ROLE + "~" + token.id, token.secret);
   }
 
-  /** Starts it and waits until it is ready. */
-  static VelaUnderTest start(Path data, Path config) throws IOException {
+  /** As users start it, with the launcher's options; without one as it stands on the class path. */
+  private static List<String> command() {
     var words = new ArrayList<String>();
-    // As users start it, with the launcher's flags; without one as it stands on the class path.
     var launcher = System.getenv("VELA_LAUNCHER");
     if (launcher == null) {
       words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -50,10 +56,19 @@ final class VelaUnderTest implements AutoCloseable {
     } else {
       words.add(launcher);
     }
-    words.addAll(List.of("up", "--tls-self-signed"));
+    return words;
+  }
+
+  /** Starts it and waits until it is ready. */
+  static VelaUnderTest start(Path data, Path config, String... options) throws IOException {
+    var words = command();
+    words.add("up");
+    words.addAll(List.of(options));
     words.addAll(List.of("--data", data.toString(), "--config", config.toString()));
     words.addAll(List.of("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"));
-    var output = data.resolveSibling("up.log");
+    var output = data.resolveSibling(data.getFileName() + ".log");
+    // What an earlier start on the same data said is not to be taken for this one's.
+    Files.deleteIfExists(output);
     long begin = System.nanoTime();
     var process = Command.of(words).start(output);
     long deadline = System.nanoTime() + START_LIMIT.toNanos();
@@ -62,7 +77,7 @@ final class VelaUnderTest implements AutoCloseable {
         process.destroy();
         throw new IOException("vela up did not become ready:\n" + Files.readString(output));
       }
-      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+      LockSupport.parkNanos(POLL.toNanos());
     }
     double startMillis = (System.nanoTime() - begin) / 1e6;
     var address =
@@ -72,11 +87,9 @@ final class VelaUnderTest implements AutoCloseable {
 
   /** A client of a branch, with a token for the whole system. */
   FirstRow client(String branch) {
-    var token = token();
     return new FirstRow(
         new InetSocketAddress(address.listen().host(), address.listen().port()),
-        ROLE + "~" + token.id,
-        token.secret,
+        account,
         ROLE + "@" + branch);
   }
 
@@ -114,6 +127,20 @@ final class VelaUnderTest implements AutoCloseable {
     return (System.nanoTime() - begin) / 1e6;
   }
 
+  /** How long a verb of the command line takes, from the start of its process to its end, in ms. */
+  double timedVerb(String... verb) throws IOException, InterruptedException, CloneException {
+    var words = command();
+    words.addAll(List.of(verb));
+    words.addAll(List.of("--data", data.toString()));
+    long begin = System.nanoTime();
+    var result = Command.of(words).run();
+    double millis = (System.nanoTime() - begin) / 1e6;
+    if (!result.ok()) {
+      throw new IOException(result.problem() + "\n" + result.detail());
+    }
+    return millis;
+  }
+
   /** Where metrics are. */
   URI metrics() {
     return URI.create(address.http() + "/metrics");
@@ -127,8 +154,21 @@ final class VelaUnderTest implements AutoCloseable {
   /** Creates a branch, asleep, and returns its data directory, which nobody else uses meanwhile. */
   Path dataOfNewBranch(String branch, String baseline) throws CliException {
     createBranch(branch, baseline);
+    return dataOf(branch);
+  }
+
+  private Path dataOf(String branch) throws CliException {
     var id = rest.get("/v1/branches/" + branch).getString("id");
     return data.resolve("pool/clones").resolve(id).resolve("data");
+  }
+
+  /** The postmaster of a branch that runs, and all its children. */
+  List<ProcessHandle> processes(String branch) throws CliException, IOException {
+    var file = dataOf(branch).resolve("postmaster.pid");
+    long pid = Long.parseLong(Files.readAllLines(file).getFirst().strip());
+    var postmaster =
+        ProcessHandle.of(pid).orElseThrow(() -> new IOException(branch + " does not run"));
+    return Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
   }
 
   void suspend(String branch) throws CliException {
@@ -188,16 +228,23 @@ final class VelaUnderTest implements AutoCloseable {
     return new Token(parts[1], new Secret(parts[2]));
   }
 
+  /** Ends it, also when this thread has been interrupted: its data is removed next. */
   @Override
   public void close() throws IOException {
+    boolean interrupted = Thread.interrupted();
+    long deadline = System.nanoTime() + STOP_LIMIT.toNanos();
     process.destroy();
-    try {
-      if (!process.waitFor(60, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-        throw new IOException("vela up did not end within 60 s");
+    while (process.isAlive()) {
+      try {
+        if (!process.waitFor(deadline - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+          process.destroyForcibly();
+          throw new IOException("vela up did not end within " + STOP_LIMIT);
+        }
+      } catch (InterruptedException e) {
+        interrupted = true;
       }
-    } catch (InterruptedException e) {
-      process.destroy();
+    }
+    if (interrupted) {
       Thread.currentThread().interrupt();
     }
   }

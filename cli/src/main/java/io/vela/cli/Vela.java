@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.vela.cli.baseline.BaselineCommand;
 import io.vela.cli.branch.BranchCommand;
+import io.vela.cli.branch.SessionCommand;
 import io.vela.cli.branch.WhyCommand;
 import io.vela.cli.connect.PsqlCommand;
 import io.vela.cli.connect.UrlCommand;
@@ -12,7 +13,10 @@ import io.vela.cli.up.ReloadCommand;
 import io.vela.cli.up.UpCommand;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.function.Supplier;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -43,20 +47,14 @@ public final class Vela {
 
   private static int run(String[] args, Terminal terminal) {
     var command = new CommandLine(new Vela());
-    command
-        .addSubcommand(new UpCommand(terminal))
-        .addSubcommand(new ReloadCommand(terminal))
-        .addSubcommand(new UrlCommand(terminal))
-        .addSubcommand(new PsqlCommand(terminal))
-        .addSubcommand(new BranchCommand(terminal))
-        .addSubcommand(new BaselineCommand(terminal))
-        .addSubcommand(new TokenCommand(terminal))
-        .addSubcommand(new WhyCommand(terminal))
-        .addSubcommand(new GenerateCompletion());
-    // Looking for other modules' verbs opens every jar, so it is not done for the verbs above.
-    if (args.length == 0
-        || !command.getSubcommands().containsKey(args[0])
-        || args[0].equals("generate-completion")) {
+    var verbs = verbs(terminal);
+    var asked = args.length == 0 ? null : verbs.get(args[0]);
+    if (asked != null) {
+      // Each verb costs some milliseconds of looking at annotations, so only what is asked for.
+      command.addSubcommand(asked.get());
+    } else {
+      verbs.values().forEach(verb -> command.addSubcommand(verb.get()));
+      command.addSubcommand(new GenerateCompletion());
       ServiceLoader.load(Subcommand.class).forEach(command::addSubcommand);
     }
     addVersion(command);
@@ -70,6 +68,21 @@ public final class Vela {
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionExceptionHandler((e, _, _) -> failed(e, terminal))
         .execute(args);
+  }
+
+  /** This module's verbs in the order in which help lists them. */
+  private static Map<String, Supplier<Object>> verbs(Terminal terminal) {
+    var verbs = new LinkedHashMap<String, Supplier<Object>>();
+    verbs.put("up", () -> new UpCommand(terminal));
+    verbs.put("reload", () -> new ReloadCommand(terminal));
+    verbs.put("url", () -> new UrlCommand(terminal));
+    verbs.put("psql", () -> new PsqlCommand(terminal));
+    verbs.put("branch", () -> new BranchCommand(terminal));
+    verbs.put("baseline", () -> new BaselineCommand(terminal));
+    verbs.put("token", () -> new TokenCommand(terminal));
+    verbs.put("why", () -> new WhyCommand(terminal));
+    verbs.put("session", () -> new SessionCommand(terminal));
+    return verbs;
   }
 
   private static void addVersion(CommandLine command) {

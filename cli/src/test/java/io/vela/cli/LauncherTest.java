@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The part of the launchers that finds a JDK, on machines made up of folders. */
+/** The launchers, on machines and JDKs made up of folders. */
 @Timeout(60)
 final class LauncherTest {
   private static final Path SCRIPT = Path.of("../dist/src/main/bin/find-jdk.sh").toAbsolutePath();
@@ -71,6 +71,79 @@ final class LauncherTest {
     assertThat(ended(command).out()).isEqualTo(installed + "\n");
   }
 
+  @Test
+  void eachJdkHasACacheOfItsOwn() throws Exception {
+    var one = cacheName("IMPLEMENTOR=\"Acme\"\nJAVA_RUNTIME_VERSION=\"25.0.1+9-LTS\"\n");
+    var update = cacheName("IMPLEMENTOR=\"Acme\"\nJAVA_RUNTIME_VERSION=\"25.0.2+3-LTS\"\n");
+    var other = cacheName("IMPLEMENTOR=\"O. T/her\"\nJAVA_RUNTIME_VERSION=\"25.0.1+9-LTS\"\n");
+
+    assertThat(one).isEqualTo("-Acme-25.0.1+9-LTS.aot\n");
+    assertThat(update).isNotEqualTo(one);
+    assertThat(other).isEqualTo("-O.Ther-25.0.1+9-LTS.aot\n");
+  }
+
+  @Test
+  void aJdkThatSaysNothingOfItselfHasACacheToo() throws Exception {
+    assertThat(ended(command("cache_name /nowhere/bin/java")).out()).isEqualTo(".aot\n");
+  }
+
+  private String cacheName(String release) throws Exception {
+    var java = jdk("named", "25");
+    Files.writeString(machine.resolve("named/release"), release);
+    return ended(command("cache_name " + java)).out();
+  }
+
+  @Test
+  void aCacheIsUsedWhereThereIsOne() throws Exception {
+    var distribution = distribution();
+    var cache = Files.createFile(distribution.resolve("lib/verbs-25.aot"));
+
+    assertThat(vela(distribution, "").out())
+        .contains("-XX:AOTCache=" + cache)
+        .endsWith("io.vela.cli.Vela branch list\n");
+  }
+
+  @Test
+  void withoutACacheItRunsAllTheSame() throws Exception {
+    assertThat(vela(distribution(), "").out())
+        .doesNotContain("AOTCache")
+        .endsWith("io.vela.cli.Vela branch list\n");
+  }
+
+  @Test
+  void anotherCollectorTakesThePlaceOfTheOwn() throws Exception {
+    assertThat(vela(distribution(), "").out()).contains("-XX:+UseSerialGC");
+    assertThat(vela(distribution(), "-Xmx1g -XX:+UseG1GC").out())
+        .contains("-Xmx1g -XX:+UseG1GC")
+        .doesNotContain("-XX:+UseSerialGC");
+  }
+
+  /** The launcher where a distribution has it, on a JDK that only shows what it was given. */
+  private Path distribution() throws Exception {
+    Files.writeString(
+        jdk("shows", "25").resolveSibling("../release"), "JAVA_RUNTIME_VERSION=\"25\"\n");
+    executable(machine.resolve("shows/bin/java"), "#!/bin/sh\necho \"$@\"\n");
+    var distribution = machine.resolve("vela");
+    Files.createDirectories(distribution.resolve("lib"));
+    Files.createDirectories(distribution.resolve("bin"));
+    for (var name : new String[] {"vela", "find-jdk.sh", "jvm-options.sh"}) {
+      executable(
+          distribution.resolve("bin").resolve(name), Files.readString(SCRIPT.resolveSibling(name)));
+    }
+    return distribution;
+  }
+
+  private Ended vela(Path distribution, String options) throws Exception {
+    var command =
+        new ProcessBuilder(
+            "/bin/bash", distribution.resolve("bin/vela").toString(), "branch", "list");
+    command.environment().clear();
+    command.environment().put("PATH", "/usr/bin:/bin");
+    command.environment().put("VELA_JAVA", machine.resolve("shows/bin/java").toString());
+    command.environment().put("VELA_JAVA_OPTS", options);
+    return ended(command);
+  }
+
   private Path jdk(String folder, String version) throws Exception {
     var jdk = machine.resolve(folder);
     Files.createDirectories(jdk.resolve("bin"));
@@ -90,13 +163,17 @@ final class LauncherTest {
   }
 
   private ProcessBuilder command() throws Exception {
+    return command("find_jdk");
+  }
+
+  private ProcessBuilder command(String call) throws Exception {
     var programs = Files.createDirectories(machine.resolve("programs"));
     for (var program : new String[] {"sed", "head", "readlink", "dirname"}) {
       executable(
           programs.resolve(program), "#!/bin/sh\nexec /usr/bin/%s \"$@\"\n".formatted(program));
     }
     var command =
-        new ProcessBuilder("/bin/bash", "-euc", ". \"$1\"; find_jdk", "-", SCRIPT.toString());
+        new ProcessBuilder("/bin/bash", "-euc", ". \"$1\"; " + call, "-", SCRIPT.toString());
     command.environment().clear();
     // Without the java of this machine.
     command.environment().put("PATH", programs.toString());

@@ -72,7 +72,7 @@ final class VerbsTest {
         .hasSize(2)
         .last()
         .asString()
-        .matches("pr-1 +suspended +\\S+ \\S+ +0 +main +5min");
+        .matches("pr-1 +suspended +\\S+ \\S+ +0 +2 +main +5min");
     assertThat(vela("branch", "show", "pr-1").out())
         .contains("baseline       main\n")
         .contains("takes          3MB of its own, 5GB with what it shares\n");
@@ -80,6 +80,37 @@ final class VerbsTest {
     assertThat(vela("branch", "suspend", "pr-1").out()).isEqualTo("suspended pr-1\n");
     assertThat(vela("branch", "delete", "pr-1").out()).isEqualTo("deleted pr-1\n");
     assertThat(router.calls).contains("delete pr-1 false");
+  }
+
+  @Test
+  void aBranchIsRestartedAndHasItsOwnWayWithIdleSessions() throws Exception {
+    assertThat(vela("branch", "create", "pr-1", "--on-idle", "disconnect", "--park-after", "1min"))
+        .isEqualTo(new Ended(0, "created pr-1\n", ""));
+    assertThat(vela("branch", "restart", "pr-1").out()).isEqualTo("restarted pr-1\n");
+    assertThat(vela("branch", "set", "pr-1", "--on-idle", "stay-awake").out())
+        .isEqualTo("changed pr-1\n");
+
+    assertThat(router.calls)
+        .contains(
+            "restart pr-1 false",
+            "configure pr-1 BranchSettings[suspendAfter=Optional.empty,"
+                + " onIdle=Optional[stay-awake], parkAfter=Optional.empty]");
+    assertThat(vela("branch", "show", "pr-1").out())
+        .contains("on idle        park\n")
+        .contains("sessions       0, parked 2\n");
+  }
+
+  @Test
+  void sessionsAreListedWithWhatKeepsThemFromBeingParked() throws Exception {
+    router.put("pr-2");
+
+    assertThat(vela("session", "list").out()).contains("pr-1");
+    assertThat(vela("session", "list", "pr-2").out().lines())
+        .hasSize(3)
+        .last()
+        .asString()
+        .matches("8 +pr-2 +idle +\\S+ \\S+ +\\S+ \\S+ +app shop +temporary-objects: table t");
+    assertThat(json("session", "list").getJsonArray("sessions")).hasSize(2);
   }
 
   @Test
@@ -240,6 +271,7 @@ final class VerbsTest {
         "branch show A",
         "branch list --wrong",
         "branch create a --suspend-after 5",
+        "branch create a --on-idle sleep",
         "baseline import a",
         "up --listen nowhere"
       })

@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
  *     streams
  * @param warm how many started clones are kept ready, so that a branch is there at once
  * @param parking what becomes of clients that stay connected while nobody uses the branch
+ * @param backends whether sessions may be given backends that are older than they are
  */
 public record BranchPolicy(
     List<String> createOnConnect,
@@ -23,7 +24,8 @@ public record BranchPolicy(
     Durability durability,
     boolean replication,
     int warm,
-    ParkPolicy parking) {
+    ParkPolicy parking,
+    BackendPolicy backends) {
   /** More would be a mistake: each takes the memory of a running branch. */
   private static final int MOST_WARM = 1000;
 
@@ -40,6 +42,24 @@ public record BranchPolicy(
       Durability durability,
       boolean replication) {
     this(createOnConnect, suspendAfter, durability, replication, 0, ParkPolicy.DEFAULT);
+  }
+
+  /** With a backend of its own for each session. */
+  public BranchPolicy(
+      List<String> createOnConnect,
+      Duration suspendAfter,
+      Durability durability,
+      boolean replication,
+      int warm,
+      ParkPolicy parking) {
+    this(
+        createOnConnect,
+        suspendAfter,
+        durability,
+        replication,
+        warm,
+        parking,
+        BackendPolicy.DEFAULT);
   }
 
   /**

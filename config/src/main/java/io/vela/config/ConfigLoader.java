@@ -179,9 +179,18 @@ public final class ConfigLoader {
             section.scalar("durability", Durability::parse, standard.durability()),
             section.scalar("replication", ConfigLoader::yesOrNo, standard.replication()),
             section.scalar("warm", text -> BranchPolicy.validWarm(integer(text)), standard.warm()),
-            parking(section));
+            parking(section),
+            backends(section));
     section.end();
     return policy;
+  }
+
+  private static BackendPolicy backends(YamlSection section) {
+    var standard = BackendPolicy.DEFAULT;
+    return new BackendPolicy(
+        section.scalar("reuse-backends", ConfigLoader::yesOrNo, standard.reuse()),
+        section.scalar(
+            "spare-backends", text -> BackendPolicy.validSpare(integer(text)), standard.spare()));
   }
 
   private static ParkPolicy parking(YamlSection section) {

@@ -75,6 +75,7 @@ final class ConfigLoaderTest {
     assertThat(policy.durability()).isEqualTo(Durability.RELAXED);
     assertThat(policy.replication()).isFalse();
     assertThat(policy.warm()).isZero();
+    assertThat(policy.backends()).isEqualTo(new BackendPolicy(false, 0));
     assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
     assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
@@ -139,6 +140,8 @@ final class ConfigLoaderTest {
                   answer-pings: false
                   pings: [select 2]
                   unseen-settings: park
+                  reuse-backends: true
+                  spare-backends: 3
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -189,7 +192,8 @@ final class ConfigLoaderTest {
                             Optional.of(Duration.ofSeconds(30)),
                             false,
                             List.of("select 2"),
-                            ParkPolicy.UnseenSettings.PARK))),
+                            ParkPolicy.UnseenSettings.PARK),
+                        new BackendPolicy(true, 3))),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
@@ -250,6 +254,7 @@ final class ConfigLoaderTest {
           baselines: {a: {branches: {create-on-connect: [PR]}}} | baselines.a.branches.create-on-connect[0] | "PR" is not a pattern of branch names (a-z, 0-9, '.', '_', '-', '*')
           limits: {start-concurrency: 0}   | limits.start-concurrency  | expected at least 1
           baselines: {a: {branches: {warm: -1}}} | baselines.a.branches.warm | expected 0 to 1000
+          baselines: {a: {branches: {spare-backends: 17}}} | baselines.a.branches.spare-backends | expected 0 to 16
           limits: {max-running: 0}         | limits.max-running        | expected at least 1
           limits: {memory: 51MB}           | limits.memory             | 51MB is less than one instance is counted with: 52MB (postgres.shared-buffers and 20MB)
           limits: {startup-hold: 0B}       | limits.startup-hold       | expected at least 1

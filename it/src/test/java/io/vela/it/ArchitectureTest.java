@@ -81,6 +81,7 @@ final class ArchitectureTest {
             "io.vela.proxy.net..",
             "io.vela.proxy.backend..",
             "io.vela.proxy.cancel..",
+            "io.vela.proxy.park..",
             "io.vela.proxy.relay..")
         .check(classes);
   }
@@ -98,6 +99,22 @@ final class ArchitectureTest {
             "io.vela.router..",
             "io.vela.proxy.session..",
             "io.vela.proxy.auth..")
+        .check(classes);
+  }
+
+  @Test
+  void theStateOfASessionKnowsOnlyTheProtocol() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.vela.proxy.park..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(
+            "io.vela.agent..",
+            "io.vela.router..",
+            "io.vela.proxy.session..",
+            "io.vela.proxy.auth..",
+            "io.vela.proxy.relay..")
         .check(classes);
   }
 

@@ -1,11 +1,15 @@
 package io.vela.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import io.vela.it.support.Run;
 import io.vela.it.support.Scratch;
 import io.vela.it.support.Vela;
 import io.vertx.core.json.JsonObject;
 import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,6 +38,7 @@ final class BenchTest {
             "wake",
             "create",
             "connect",
+            "startup",
             "--runs",
             "1",
             "--seconds",
@@ -54,9 +59,32 @@ final class BenchTest {
             "wake, p99",
             "create on connect",
             "create with a warm clone",
-            "connect, one select, close");
+            "connect, one select, close",
+            "vela up, to ready",
+            "vela branch list");
     assertThat(report.getJsonObject("setting").fieldNames())
-        .contains("java", "postgres", "kernel", "cores", "pool");
+        .contains(
+            "java", "postgres", "kernel", "cores", "cpu", "memory", "file system", "pool", "runs");
     assertThat(scratch.folder().resolve("work")).doesNotExist();
+  }
+
+  @Test
+  void ctrlCEndsItAndLeavesNothing() throws Exception {
+    var work = scratch.folder().resolve("work");
+    var bench = Vela.startProgram("bench", "wake", "--runs", "1000", "--work", work.toString());
+    await()
+        .atMost(Duration.ofMinutes(1))
+        .until(() -> Files.readAllLines(bench.err()).contains("wake"));
+
+    // A terminal sends it to all programs that the shell runs for the command.
+    Run.program("kill", "-INT", "--", "-" + bench.process().pid()).text();
+    var ended = Run.await(bench);
+
+    assertThat(ended.code()).isEqualTo(130);
+    assertThat(ended.err()).endsWith("interrupted\n").doesNotContain("mistake");
+    assertThat(work).doesNotExist();
+    assertThat(Files.readString(Path.of("/proc/mounts"))).doesNotContain(work.toString());
+    assertThat(ProcessHandle.allProcesses())
+        .noneMatch(process -> process.info().commandLine().orElse("").contains(work.toString()));
   }
 }

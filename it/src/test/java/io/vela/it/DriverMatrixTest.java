@@ -20,17 +20,22 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Each driver as a process of its own, through one Vela, on a branch of its own. What the programs
+ * Each driver as a process of its own, through one Vela, on a branch of its own: as Vela is, and
+ * with every session parked whenever it is idle, which no driver may notice. What the programs
  * check, and how they are written, stands in {@code src/test/resources/drivers/README.md}.
  */
+@ParameterizedClass
+@EnumSource
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 final class DriverMatrixTest {
   /** What a driver must show, or the reason why it has no means to. */
   private static final List<String> CHECKS =
@@ -59,7 +64,6 @@ final class DriverMatrixTest {
           "errors");
 
   private static final Path SCRIPTS = Path.of("src", "test", "resources", "drivers");
-  private static final Path NODE = Path.of("target", "drivers").toAbsolutePath();
 
   /** The drivers. */
   enum Driver {
@@ -96,13 +100,37 @@ final class DriverMatrixTest {
     }
   }
 
-  private static Scratch scratch;
-  private static Vela vela;
-  private static int tlsPort;
-  private static Path otherAuthority;
+  /** How Vela is run. */
+  enum Mode {
+    AS_IT_IS,
+    PARK_ALWAYS;
+
+    List<String> options() {
+      return switch (this) {
+        case AS_IT_IS -> List.of("--tls-self-signed");
+        case PARK_ALWAYS -> List.of("--tls-self-signed", "--park-always");
+      };
+    }
+
+    /** What cannot hold for any driver, and why. */
+    Map<String, String> cannot() {
+      return Map.of();
+    }
+  }
+
+  private final Mode mode;
+
+  DriverMatrixTest(Mode mode) {
+    this.mode = mode;
+  }
+
+  private Scratch scratch;
+  private Vela vela;
+  private int tlsPort;
+  private Path otherAuthority;
 
   @BeforeAll
-  static void start() throws Exception {
+  void start() throws Exception {
     scratch = new Scratch();
     try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       tlsPort = socket.getLocalPort();
@@ -119,12 +147,12 @@ final class DriverMatrixTest {
         """
             .formatted(tlsPort, certificates, certificates);
     var file = Files.writeString(scratch.folder().resolve("vela.yaml"), config);
-    vela = Vela.startAsConfigured(scratch.data(), file, "--tls-self-signed");
+    vela = Vela.startAsConfigured(scratch.data(), file, mode.options().toArray(String[]::new));
     otherAuthority = otherAuthority();
   }
 
   /** A certificate that vouches for nobody here. */
-  private static Path otherAuthority() {
+  private Path otherAuthority() {
     var keystore = scratch.folder().resolve("other.p12");
     var certificate = scratch.folder().resolve("other.crt");
     var keytool = Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
@@ -137,7 +165,7 @@ final class DriverMatrixTest {
   }
 
   @AfterAll
-  static void stop() throws Exception {
+  void stop() throws Exception {
     vela.close();
     scratch.close();
   }
@@ -156,8 +184,13 @@ final class DriverMatrixTest {
     assertThat(told.entrySet()).as(said).allMatch(check -> check.getValue().isEmpty());
     assertThat(told.keySet())
         .containsExactlyInAnyOrderElementsOf(
-            CHECKS.stream().filter(check -> !driver.cannot().containsKey(check)).toList());
+            CHECKS.stream()
+                .filter(check -> !driver.cannot().containsKey(check))
+                .filter(check -> !mode.cannot().containsKey(check))
+                .toList());
     theBindingWasUsed(driver);
+    assertThat(vela.metric("^vela_session_parks_total\\{.*outcome=\"parked\"") > 0)
+        .isEqualTo(mode == Mode.PARK_ALWAYS);
   }
 
   /** By check: nothing, or why it failed. */
@@ -171,7 +204,7 @@ final class DriverMatrixTest {
   }
 
   /** Few drivers can demand a channel binding; Vela knows whether one was used. */
-  private static void theBindingWasUsed(Driver driver) {
+  private void theBindingWasUsed(Driver driver) {
     if (driver.cannot().containsKey("scram-plus")) {
       assertThat(sessions(driver)).noneMatch(line -> line.contains("-plus"));
       return;
@@ -185,7 +218,7 @@ final class DriverMatrixTest {
                     .anyMatch(line -> line.contains(" auth=token-plus")));
   }
 
-  private static List<String> sessions(Driver driver) {
+  private List<String> sessions(Driver driver) {
     try (var lines = Files.lines(vela.data().resolve("vela.log"))) {
       return lines
           .filter(line -> line.contains("session began"))
@@ -197,7 +230,7 @@ final class DriverMatrixTest {
   }
 
   /** Roles and tables; the first connection makes the branch. */
-  private static void prepare(String branch) throws SQLException {
+  private void prepare(String branch) throws SQLException {
     execute(
         "postgres@" + branch,
         "CREATE ROLE app LOGIN PASSWORD 'app'",
@@ -213,7 +246,7 @@ final class DriverMatrixTest {
         "CREATE TABLE app.filled (id int PRIMARY KEY, name text)");
   }
 
-  private static void execute(String database, String... statements) throws SQLException {
+  private void execute(String database, String... statements) throws SQLException {
     var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(vela.said());
     assertThat(login.find()).isTrue();
     try (var connection = vela.connect(login.group(1), login.group(2), database);
@@ -224,7 +257,7 @@ final class DriverMatrixTest {
     }
   }
 
-  private static Map<String, String> environment(Driver driver) throws IOException {
+  private Map<String, String> environment(Driver driver) throws IOException {
     var branch = driver.branch();
     var token = vela.mintToken(branch);
     var environment =
@@ -257,14 +290,14 @@ final class DriverMatrixTest {
         environment.put("LIBPQ_PATH", libpq18().toString());
       }
       case NODE_POSTGRES, POSTGRES_JS ->
-          environment.put("NODE_PATH", NODE.resolve("node_modules").toString());
+          environment.put("NODE_PATH", Machine.nodeWithPackages().modules().toString());
       case PGJDBC, R2DBC_POSTGRESQL, VERTX_PG_CLIENT, PSYCOPG_3 -> {}
     }
     return environment;
   }
 
   /** The embedded Postgres brings libpq, but no program that uses it. */
-  private static Path libpq18() throws IOException {
+  private Path libpq18() throws IOException {
     var unpacked = System.getenv().getOrDefault("VELA_POSTGRES", vela.data() + "/postgres");
     try (var files = Files.walk(Path.of(unpacked), 4)) {
       return files
@@ -276,8 +309,7 @@ final class DriverMatrixTest {
     }
   }
 
-  private static List<String> command(Driver driver, Map<String, String> environment)
-      throws IOException {
+  private List<String> command(Driver driver, Map<String, String> environment) throws IOException {
     return switch (driver) {
       case PSQL_15, PSQL_WITH_LIBPQ_18 -> List.of("bash", script("psql.sh"));
       case PGJDBC -> java("PgjdbcProgram", environment);
@@ -293,8 +325,7 @@ final class DriverMatrixTest {
     return SCRIPTS.resolve(name).toAbsolutePath().toString();
   }
 
-  private static List<String> java(String program, Map<String, String> environment)
-      throws IOException {
+  private List<String> java(String program, Map<String, String> environment) throws IOException {
     var names = "127.0.0.1 localhost elsewhere.test " + environment.get("VELA_SERVER_NAME") + "\n";
     var hosts = Files.writeString(scratch.folder().resolve("hosts"), names);
     return new ArrayList<>(
@@ -311,22 +342,7 @@ final class DriverMatrixTest {
             "io.vela.it.drivers." + program));
   }
 
-  private static List<String> node(String script) throws IOException {
-    var node = Machine.node();
-    Files.createDirectories(NODE);
-    var wanted = List.of("pg@8", "pg-copy-streams@7", "postgres@3");
-    var there =
-        wanted.stream()
-            .map(name -> name.substring(0, name.indexOf('@')))
-            .allMatch(name -> Files.isDirectory(NODE.resolve("node_modules").resolve(name)));
-    if (!there) {
-      var install =
-          "npm install --no-audit --no-fund --prefix "
-              + NODE
-              + " "
-              + wanted.stream().collect(Collectors.joining(" "));
-      Run.program(install.split(" ")).text();
-    }
-    return List.of(node, script(script));
+  private static List<String> node(String script) {
+    return List.of(Machine.nodeWithPackages().program(), script(script));
   }
 }

@@ -8,10 +8,13 @@ import io.vela.config.NetworkConfig;
 import io.vela.config.value.Secret;
 import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.net.Transport;
 import io.vela.proxy.net.TransportException;
+import io.vela.proxy.session.BackendQueue;
+import io.vela.proxy.session.ListenerBarrier;
 import io.vela.proxy.session.SessionMetrics;
 import io.vela.proxy.session.SessionServices;
 import io.vela.proxy.session.Sessions;
@@ -41,18 +44,24 @@ public final class ProxyServer {
 
   private static final int SECRET_BYTES = 32;
 
+  /** Between two looks for sessions whose backends may be given back. */
+  private static final long SWEEP_MILLIS = 500;
+
   private final EventLoopGroup eventLoops;
   private final Sessions sessions;
+  private final Backends backends;
   private final Doors doors;
   private final AtomicReference<LimitsConfig> limits;
 
   private ProxyServer(
       EventLoopGroup eventLoops,
       Sessions sessions,
+      Backends backends,
       Doors doors,
       AtomicReference<LimitsConfig> limits) {
     this.eventLoops = eventLoops;
     this.sessions = sessions;
+    this.backends = backends;
     this.doors = doors;
     this.limits = limits;
   }
@@ -61,7 +70,7 @@ public final class ProxyServer {
    * Starts with a secret of its own for {@link Authenticator}; unknown users then look different
    * after a restart.
    *
-   * @see #start(List, LimitsConfig, NetworkConfig, SessionRouter, MeterRegistry, Secret)
+   * @see #start(List, LimitsConfig, NetworkConfig, SessionRouter, MeterRegistry, Secret, boolean)
    */
   public static ProxyServer start(
       List<ListenerConfig> listeners,
@@ -73,13 +82,21 @@ public final class ProxyServer {
     var secret = new byte[SECRET_BYTES];
     new SecureRandom().nextBytes(secret);
     return start(
-        listeners, limits, network, router, meters, new Secret(HexFormat.of().formatHex(secret)));
+        listeners,
+        limits,
+        network,
+        router,
+        meters,
+        new Secret(HexFormat.of().formatHex(secret)),
+        false);
   }
 
   /**
    * Starts. Blocks until every listener accepts.
    *
    * @param mockSecret what the salts of unknown users derive from, kept with the installation
+   * @param parkAlways whether each session is parked whenever it is idle: shows whether anybody
+   *     notices, and is of no other use
    * @throws IOException when an address cannot be bound; nothing is left open
    * @throws TransportException when the transport is not available here
    * @throws TlsException when a listener's certificate cannot be used; nothing is left open
@@ -90,27 +107,35 @@ public final class ProxyServer {
       NetworkConfig network,
       SessionRouter router,
       MeterRegistry meters,
-      Secret mockSecret)
+      Secret mockSecret,
+      boolean parkAlways)
       throws IOException, TransportException, TlsException {
     var chosen = Transport.named(network.transport());
     var random = new SecureRandom();
     var sessions = new Sessions();
     var connector = new BackendConnector(chosen, BACKEND_CONNECT_TIMEOUT);
+    var backends = new Backends(connector, meters);
     var cancelKeys = new CancelRegistry(random);
     var liveLimits = new AtomicReference<>(limits);
     var services =
         new SessionServices(
             router,
             new Authenticator(mockSecret, InstantSource.system(), random),
-            connector,
+            backends,
             cancelKeys,
             new CancelForwarder(cancelKeys, connector, meters),
             sessions,
             new SessionMetrics(meters, sessions),
+            new ListenerBarrier(),
+            new BackendQueue(sessions),
+            parkAlways,
             liveLimits::get);
     var eventLoops = chosen.newEventLoops(network);
+    var _ =
+        eventLoops.scheduleWithFixedDelay(
+            sessions::parkIdle, SWEEP_MILLIS, SWEEP_MILLIS, TimeUnit.MILLISECONDS);
     var doors = new Doors(chosen, eventLoops, services);
-    var server = new ProxyServer(eventLoops, sessions, doors, liveLimits);
+    var server = new ProxyServer(eventLoops, sessions, backends, doors, liveLimits);
     try {
       doors.open(listeners);
     } catch (IOException | TlsException e) {
@@ -159,6 +184,7 @@ public final class ProxyServer {
     }
     var cut = sessions.size();
     sessions.cutAll();
+    backends.close();
     eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly();
     log.info("proxy stopped cut={}", cut);
   }

@@ -3,6 +3,7 @@ package io.vela.proxy;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.Role;
+import io.vela.config.BackendPolicy;
 import io.vela.config.ParkPolicy;
 import io.vela.config.value.BranchName;
 import io.vela.router.BranchSession;
@@ -33,6 +34,7 @@ public final class ScriptedRouter implements SessionRouter {
   public final CopyOnWriteArrayList<BranchSession> sessions = new CopyOnWriteArrayList<>();
 
   public volatile ParkPolicy parking = ParkPolicy.DEFAULT;
+  public volatile BackendPolicy backends = BackendPolicy.DEFAULT;
   public volatile int major = 18;
   public volatile Function<BranchAddress, Optional<RouteFailure>> refuses =
       address ->
@@ -83,6 +85,11 @@ public final class ScriptedRouter implements SessionRouter {
     var lease = wakes.get();
     asked.add(lease);
     return lease;
+  }
+
+  @Override
+  public BackendPolicy backends(Target target) {
+    return backends;
   }
 
   @Override

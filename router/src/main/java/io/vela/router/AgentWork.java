@@ -1,11 +1,13 @@
 package io.vela.router;
 
+import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.InstanceSettings;
+import io.vela.agent.SnapshotId;
 import io.vela.config.BranchPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
@@ -21,6 +23,7 @@ import io.vela.router.warm.WarmClones;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,14 +40,20 @@ final class AgentWork implements BranchWork {
   private final CloneService agent;
   private final RoleContents contents;
   private final WarmClones warm;
+  private final Function<BaselineName, Optional<SnapshotId>> current;
 
+  /**
+   * @param current the snapshot that new branches come from
+   */
   AgentWork(
       Supplier<VelaConfig> config,
       Catalog catalog,
       CloneService agent,
       RoleContents contents,
-      WarmClones warm) {
+      WarmClones warm,
+      Function<BaselineName, Optional<SnapshotId>> current) {
     this.config = config;
+    this.current = current;
     this.catalog = catalog;
     this.agent = agent;
     this.contents = contents;
@@ -66,7 +75,7 @@ final class AgentWork implements BranchWork {
     var clone = taken.get();
     Optional<BranchRow> row;
     try {
-      row = catalog.warm().handOut(clone.id(), name, settings.suspendAfter());
+      row = catalog.warm().handOut(clone.id(), name, settings);
     } catch (RouteException e) {
       if (e.failure() instanceof RouteFailure.AlreadyExists) {
         warm.giveBack(clone);
@@ -92,43 +101,69 @@ final class AgentWork implements BranchWork {
             "%s %s of baseline %s".formatted(what, row.cloneId(), row.baseline())));
   }
 
+  /**
+   * The clone comes first and the row after it, in one write: who connects waits for a single
+   * commit of the catalogue. A crash in between leaves a clone without a row, which the next start
+   * removes.
+   */
   @Override
   public BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
       throws RouteException {
-    var row = catalog.insertBranch(name, CloneId.random(), from, settings.suspendAfter());
+    while (true) {
+      var snapshot =
+          current
+              .apply(from)
+              .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBaseline(from.value())));
+      try {
+        return create(name, from, snapshot, settings);
+      } catch (RouteException e) {
+        // A newer snapshot came meanwhile, and the one used here may be gone.
+        if (current.apply(from).filter(snapshot::equals).isPresent()) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private BranchRow create(
+      BranchName name, BaselineName from, SnapshotId snapshot, BranchSettings settings)
+      throws RouteException {
+    if (!catalog.isUp()) {
+      // A clone is not made only to find that it cannot be written down.
+      throw new RouteException(
+          new RouteFailure.CatalogUnavailable("it could not be reached a moment ago"));
+    }
+    var clone = CloneId.random();
     try {
-      agent.createClone(row.cloneId(), row.snapshot());
-      catalog.setPhase(row.id(), Phase.READY);
+      agent.createClone(clone, snapshot);
     } catch (CloneException e) {
-      undo(row);
       throw new RouteException(
           new RouteFailure.AgentFailed("branch \"" + name + "\" could not be created", e.failure()),
           e);
+    }
+    try {
+      var row = catalog.insertBranch(name, clone, from, snapshot, settings);
+      created(row, "clone");
+      return row;
     } catch (RouteException e) {
-      undo(row);
+      undo(name, clone);
       throw e;
     }
-    created(row, "clone");
-    return new BranchRow(
-        row.id(),
-        row.name(),
-        row.cloneId(),
-        row.snapshot(),
-        row.baseline(),
-        Phase.READY,
-        row.suspendAfter(),
-        row.createdAt());
   }
 
-  private void undo(BranchRow row) {
+  /**
+   * Nobody may know whether the row was written. While that is so the clone stays: the next start
+   * finds both, or a clone without a row, which goes.
+   */
+  private void undo(BranchName name, CloneId clone) {
     try {
-      agent.destroyClone(row.cloneId());
-      catalog.removeBranch(row.id());
+      catalog.removeBranch(clone);
+      agent.destroyClone(clone);
     } catch (CloneException | RouteException e) {
       log.warn(
           "half-made branch left for the next start branch={} clone={} cause=\"{}\"",
-          row.name(),
-          row.cloneId(),
+          name,
+          clone,
           e.getMessage());
     }
   }
@@ -145,6 +180,11 @@ final class AgentWork implements BranchWork {
   @Override
   public CompletionStage<InstanceExit> exit(BranchRow branch) {
     return agent.exit(branch.cloneId());
+  }
+
+  @Override
+  public Activity activity(BranchRow branch) throws CloneException {
+    return agent.activity(branch.cloneId());
   }
 
   @Override

@@ -4,16 +4,21 @@ import io.vela.agent.Contents;
 import io.vela.agent.Usage;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.router.BranchSession.State;
 import io.vela.router.Router.BranchSettings;
 import io.vela.router.Router.BranchView;
+import io.vela.router.Router.SessionView;
 import io.vela.router.Router.Why;
 import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
 import io.vela.router.catalog.BranchRow;
+import io.vela.router.catalog.Catalog;
 import io.vela.router.route.BranchAddressParser;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -25,11 +30,20 @@ final class BranchDesk {
   private final Branches branches;
   private final BranchViews views;
   private final Baselines baselines;
+  private final Catalog catalog;
+  private final SessionDirectory attendance;
 
-  BranchDesk(Branches branches, BranchViews views, Baselines baselines) {
+  BranchDesk(
+      Branches branches,
+      BranchViews views,
+      Baselines baselines,
+      Catalog catalog,
+      SessionDirectory attendance) {
     this.branches = branches;
     this.views = views;
     this.baselines = baselines;
+    this.catalog = catalog;
+    this.attendance = attendance;
   }
 
   List<BranchView> all() {
@@ -107,10 +121,43 @@ final class BranchDesk {
 
   BranchView resume(BranchName name) throws RouteException, InterruptedException {
     existing(name);
-    var byHand = BranchSession.fleeting(new SessionLabel(0, "resumed by hand"));
+    return wake(name, "resumed by hand");
+  }
+
+  private BranchView wake(BranchName name, String who) throws RouteException, InterruptedException {
+    var byHand = BranchSession.fleeting(new SessionLabel(0, who));
     try (var _ = await(branches.lease(name, Optional.empty(), byHand))) {
       return view(name);
     }
+  }
+
+  /**
+   * @param patience for sessions that are at work
+   */
+  BranchView restart(BranchName name, boolean force, Duration patience)
+      throws RouteException, InterruptedException {
+    existing(name);
+    branches.stopToRestart(name, force, patience);
+    return wake(name, "restarted by hand");
+  }
+
+  BranchView configure(BranchName name, BranchSettings settings) throws RouteException {
+    var row = existingRow(name);
+    catalog.setSettings(row.id(), settings);
+    branches.configured(row, settings);
+    return view(name);
+  }
+
+  List<SessionView> sessions() {
+    return attendance.all().entrySet().stream()
+        .sorted(Map.Entry.comparingByKey())
+        .flatMap(entry -> views.sessions(entry.getKey(), entry.getValue()).stream())
+        .toList();
+  }
+
+  List<SessionView> sessions(BranchName name) throws RouteException {
+    existing(name);
+    return views.sessions(name, attendance.of(name));
   }
 
   BranchView suspend(BranchName name, boolean force) throws RouteException, InterruptedException {
@@ -120,6 +167,15 @@ final class BranchDesk {
   }
 
   void delete(BranchName name, boolean force) throws RouteException, InterruptedException {
+    // Those that hold a lease are in the way by it; those that are parked only say so here.
+    var parked =
+        attendance.of(name).stream()
+            .filter(session -> session.activity().state() == State.PARKED)
+            .map(session -> session.label().description() + ": parked")
+            .toList();
+    if (!force && !parked.isEmpty()) {
+      throw new RouteException(new RouteFailure.InUse("branch \"" + name + "\" is in use", parked));
+    }
     branches.delete(name, force);
     baselines.removeUnused();
   }

@@ -2,6 +2,7 @@ package io.vela.router;
 
 import io.vela.router.SessionRouter.SessionLabel;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -69,7 +70,12 @@ public interface BranchSession {
     /** It has no backend and needs none. */
     PARKED,
     /** Its client has sent something, and it is getting a backend. */
-    RESUMING
+    RESUMING;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /**

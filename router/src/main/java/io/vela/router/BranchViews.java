@@ -1,17 +1,25 @@
 package io.vela.router;
 
+import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneService;
 import io.vela.agent.Contents;
 import io.vela.agent.Usage;
+import io.vela.config.ParkPolicy;
+import io.vela.config.ParkPolicy.OnIdle;
+import io.vela.config.value.BranchName;
 import io.vela.router.Router.BranchView;
+import io.vela.router.Router.SessionView;
 import io.vela.router.Router.Why;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Failed;
+import io.vela.router.branch.BranchState.Parking;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.branch.BranchStatus;
+import io.vela.router.branch.ParkOutcome;
+import io.vela.router.branch.ParkTry;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.idle.IdleSuspender;
 import io.vela.router.room.Room;
@@ -21,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,19 +41,25 @@ final class BranchViews {
   private final RoleContents contents;
   private final IdleSuspender idle;
   private final Room room;
+  private final SessionDirectory attendance;
   private final Function<BranchRow, Duration> suspendAfter;
+  private final Function<BranchRow, ParkPolicy> parking;
 
   BranchViews(
       CloneService agent,
       RoleContents contents,
       IdleSuspender idle,
       Room room,
-      Function<BranchRow, Duration> suspendAfter) {
+      SessionDirectory attendance,
+      Function<BranchRow, Duration> suspendAfter,
+      Function<BranchRow, ParkPolicy> parking) {
     this.agent = agent;
     this.contents = contents;
     this.idle = idle;
     this.room = room;
+    this.attendance = attendance;
     this.suspendAfter = suspendAfter;
+    this.parking = parking;
   }
 
   BranchView view(BranchStatus branch) {
@@ -61,6 +76,8 @@ final class BranchViews {
           state.since(),
           state.since(),
           Duration.ZERO,
+          ParkPolicy.DEFAULT,
+          0,
           0,
           branch.waiting(),
           detail(branch),
@@ -78,7 +95,9 @@ final class BranchViews {
         state.since(),
         row.createdAt(),
         suspendAfter.apply(row),
+        parking.apply(row),
         branch.sessions().size(),
+        parked(branch),
         branch.waiting(),
         detail(branch),
         target.map(DefaultTarget::role).orElse(""),
@@ -127,10 +146,33 @@ final class BranchViews {
     }
   }
 
+  List<SessionView> sessions(BranchName branch, List<BranchSession> sessions) {
+    return sessions.stream().map(session -> session(branch, session)).toList();
+  }
+
+  private static SessionView session(BranchName branch, BranchSession session) {
+    var activity = session.activity();
+    return new SessionView(
+        session.label().id(),
+        branch,
+        session.label().description(),
+        activity.state().toString(),
+        activity.since(),
+        activity.quietSince(),
+        activity.veto());
+  }
+
+  private int parked(BranchStatus branch) {
+    return (int)
+        attendance.of(branch.name()).stream()
+            .filter(session -> session.activity().state() == BranchSession.State.PARKED)
+            .count();
+  }
+
   /** Asks a running branch what it is doing now; blocks. */
   Why why(BranchStatus branch) {
     var reasons = new ArrayList<String>();
-    branch.sessions().forEach(session -> reasons.add("session " + session.description()));
+    branch.sessions().forEach(session -> reasons.add(describe(session)));
     if (branch.waiting() > 0) {
       reasons.add(branch.waiting() + " waiting for it to run");
     }
@@ -138,28 +180,61 @@ final class BranchViews {
       reasons.addAll(room.occupants());
     }
     Optional<Instant> sleepsAt = Optional.empty();
-    if (branch.state() instanceof Running && branch.row().isPresent()) {
-      var clone = branch.row().get().cloneId();
+    if (branch.state().isAwake() && branch.row().isPresent()) {
       reasons.addAll(activity(branch));
-      if (branch.sessions().isEmpty()) {
-        sleepsAt = idle.plan(clone).map(IdleSuspender.Plan::sleepsAt);
+      if (!branch.sessions().isEmpty()) {
+        branch.lastTry().flatMap(BranchViews::describe).ifPresent(reasons::add);
       }
+      sleepsAt = idle.plan(branch.row().get().cloneId()).flatMap(IdleSuspender.Plan::sleepsAt);
     }
     return new Why(
         branch.name(),
         branch.state().label(),
-        summary(branch, reasons, sleepsAt),
+        summary(branch, reasons, sleepsAt) + parkedToo(branch),
         reasons,
         sleepsAt);
   }
 
+  private String parkedToo(BranchStatus branch) {
+    int parked = parked(branch);
+    return parked == 0 ? "" : " %d sessions are parked.".formatted(parked);
+  }
+
+  private static String describe(BranchSession session) {
+    var activity = session.activity();
+    return "session %s: %s since %s%s%s"
+        .formatted(
+            session.label().description(),
+            activity.state(),
+            activity.since(),
+            activity.quietSince().map(since -> ", quiet since " + since).orElse(""),
+            activity.veto().map(veto -> "; cannot be parked: " + veto).orElse(""));
+  }
+
+  /** Why it is still awake; empty where that is no question. */
+  private static Optional<String> describe(ParkTry last) {
+    var tried = "last try to park, at " + last.at() + ": ";
+    return switch (last.outcome()) {
+      case ParkOutcome.Vetoed(var objections) -> Optional.of(tried + joined(objections));
+      case ParkOutcome.Busy(var uses) -> Optional.of(tried + joined(uses));
+      case ParkOutcome.Failed(var cause) -> Optional.of(tried + cause);
+      case ParkOutcome.Wanted(var who) -> Optional.of(tried + who.description() + " came");
+      case ParkOutcome.Parked _, ParkOutcome.Moot _ -> Optional.empty();
+    };
+  }
+
+  private static String joined(List<?> things) {
+    return things.stream().map(Object::toString).collect(Collectors.joining("; "));
+  }
+
   private List<String> activity(BranchStatus branch) {
-    if (!branch.sessions().isEmpty()) {
-      return List.of(); // Its backends are those of the sessions that are named already.
-    }
     var clone = branch.row().orElseThrow().cloneId();
     try {
-      return agent.activity(clone).uses().stream().map(IdleSuspender::describe).toList();
+      return agent.activity(clone).uses().stream()
+          // The backends of sessions are theirs, who are named already.
+          .filter(use -> branch.sessions().isEmpty() || !use.isClientBackend())
+          .map(Activity.Use::toString)
+          .toList();
     } catch (CloneException e) {
       log.debug("activity unknown clone={}", clone, e);
       return idle.plan(clone).map(IdleSuspender.Plan::busyWith).orElse(List.of());
@@ -169,14 +244,14 @@ final class BranchViews {
   private String summary(BranchStatus branch, List<String> reasons, Optional<Instant> sleepsAt) {
     return switch (branch.state()) {
       case Starting _ when branch.waitsForRoom() -> waitsForRoom(room.occupancy());
-      case Running _ when !branch.sessions().isEmpty() ->
-          "Awake: %d sessions use it.".formatted(branch.sessions().size());
+      case Running _ when !branch.sessions().isEmpty() -> inUse(branch, sleepsAt);
       case Running _ when !reasons.isEmpty() ->
           "Awake: Postgres itself is at work; looked at again at "
               + sleepsAt.map(Instant::toString).orElse("once")
               + ".";
       case Running _ ->
           "Awake, not used: sleeps at " + sleepsAt.map(Instant::toString).orElse("once") + ".";
+      case Parking _ -> "Its sessions are asked to park, so that it can sleep.";
       case Suspending suspending ->
           suspending.trouble().isEmpty()
               ? "Being put to sleep."
@@ -184,6 +259,22 @@ final class BranchViews {
       case Failed failed -> summary(failed);
       case Creating _ -> "Being created.";
       default -> "It is " + branch.state().label() + ".";
+    };
+  }
+
+  private String inUse(BranchStatus branch, Optional<Instant> sleepsAt) {
+    var use = "Awake: %d sessions use it".formatted(branch.sessions().size());
+    var onIdle = branch.row().map(parking).map(ParkPolicy::onIdle).orElse(OnIdle.PARK);
+    return switch (onIdle) {
+      case STAY_AWAKE -> use + ", and it stays awake while they do (on-idle).";
+      case PARK ->
+          sleepsAt
+              .map(at -> use + " and are quiet: they are asked to park at " + at + ".")
+              .orElse(use + ".");
+      case DISCONNECT ->
+          sleepsAt
+              .map(at -> use + " and are quiet: they are ended at " + at + " (on-idle).")
+              .orElse(use + ".");
     };
   }
 

@@ -3,7 +3,6 @@ package io.vela.router;
 import io.vela.agent.CloneException;
 import io.vela.agent.Role;
 import io.vela.router.SessionRouter.SessionLabel;
-import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
 import io.vela.router.catalog.BranchRow;
@@ -43,6 +42,11 @@ final class CurrentRoles {
     }
   }
 
+  /** Whether no instance has to be asked. */
+  boolean areAtHand(Target target) {
+    return row(target).map(row -> contents.areSettled(row.cloneId())).orElse(true);
+  }
+
   private Optional<BranchRow> row(Target target) {
     return branches.find(target.branch()).flatMap(BranchStatus::row);
   }
@@ -54,7 +58,7 @@ final class CurrentRoles {
       // It was put to sleep meanwhile.
       return desk.contents(target).role(name);
     }
-    if (branches.find(row.name()).filter(branch -> branch.state() instanceof Running).isPresent()) {
+    if (branches.find(row.name()).filter(branch -> branch.state().isAwake()).isPresent()) {
       throw unreadable(row, cause);
     }
     // It did not end by being put to sleep: nothing but its data says what passwords it has. It is

@@ -9,6 +9,7 @@ import io.vela.agent.PoolInfo;
 import io.vela.agent.Role;
 import io.vela.agent.Source;
 import io.vela.agent.Usage;
+import io.vela.config.BackendPolicy;
 import io.vela.config.ParkPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
@@ -29,6 +30,7 @@ import io.vela.router.policy.CreatePolicy;
 import io.vela.router.policy.Tokens;
 import io.vela.router.room.Room;
 import io.vela.router.route.BranchAddress;
+import io.vela.router.route.BranchAddress.PresentedToken;
 import io.vela.router.route.TokenId;
 import io.vela.router.warm.WarmClones;
 import java.time.Duration;
@@ -90,7 +92,12 @@ public final class LocalRouter implements Router {
     this.contents = new RoleContents(agent, catalog);
     this.baselines = new Baselines(catalog, agent);
     var tokens = new Tokens(catalog, scheduler.clock());
-    var idle = new IdleSuspender(agent, scheduler, threads, this::suspendAfter);
+    var idle =
+        new IdleSuspender(
+            agent,
+            scheduler,
+            threads,
+            branch -> new IdleSuspender.Rule(suspendAfter(branch), parking(branch).onIdle()));
     this.metrics = new RouterMetrics(registry, agent, catalog);
     this.starts = new StartPermits(config.get().limits().startConcurrency());
     this.room =
@@ -110,8 +117,8 @@ public final class LocalRouter implements Router {
     this.branches =
         new Branches(
             new BranchContext(
-                new AgentWork(config, catalog, agent, contents, warm),
-                new BranchEvents(catalog, idle, metrics, roomMaker),
+                new AgentWork(config, catalog, agent, contents, warm, baselines::currentId),
+                new BranchEvents(catalog, idle, metrics, roomMaker, attendance),
                 threads,
                 scheduler,
                 starts,
@@ -122,10 +129,11 @@ public final class LocalRouter implements Router {
     this.metrics.branches(branches::all);
     this.metrics.occupancy(warm, room);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
-    var views = new BranchViews(agent, contents, idle, room, this::suspendAfter);
-    this.desk = new BranchDesk(branches, views, baselines);
+    var views =
+        new BranchViews(agent, contents, idle, room, attendance, this::suspendAfter, this::parking);
+    this.desk = new BranchDesk(branches, views, baselines, catalog, attendance);
     this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
-    this.tokenLeases = new TokenLeases(catalog, threads);
+    this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.roles = new CurrentRoles(branches, contents, desk);
     this.answers = new Answers(threads);
   }
@@ -182,8 +190,13 @@ public final class LocalRouter implements Router {
 
   private Duration suspendAfter(BranchRow branch) {
     return branch
+        .settings()
         .suspendAfter()
         .orElseGet(() -> config.get().policy(branch.baseline()).suspendAfter());
+  }
+
+  private ParkPolicy parking(BranchRow branch) {
+    return branch.settings().over(config.get().policy(branch.baseline()).parking());
   }
 
   // For sessions.
@@ -200,9 +213,17 @@ public final class LocalRouter implements Router {
   public CompletionStage<Optional<Role>> role(Target target) {
     return answers.later(
         () -> {
-          var role = roles.find(target);
+          // Where an instance runs, it looks itself at the role of whoever proves a token.
+          var role =
+              isProvenByToken(target) && !roles.areAtHand(target)
+                  ? Optional.<Role>empty()
+                  : roles.find(target);
           return locator.roleOfToken(target, role).or(() -> role);
         });
+  }
+
+  private static boolean isProvenByToken(Target target) {
+    return target.address().token().filter(PresentedToken.AsUser.class::isInstance).isPresent();
   }
 
   @Override
@@ -213,19 +234,30 @@ public final class LocalRouter implements Router {
   @Override
   public CompletableFuture<BranchLease> lease(Target target, BranchSession session) {
     var lease = branches.lease(target.branch(), target.createFrom(), session);
-    var token = target.address().token();
-    return token.isPresent() ? tokenLeases.on(token.get().id(), lease) : lease;
+    var token = target.address().token().map(presented -> presented.id());
+    token.ifPresent(id -> attendance.standsOn(target.branch(), session, id));
+    return token.isPresent() ? tokenLeases.on(token.get(), lease) : lease;
   }
 
   @Override
   public ParkPolicy parking(Target target) {
-    var baseline =
-        branches
-            .find(target.branch())
-            .flatMap(BranchStatus::row)
-            .map(BranchRow::baseline)
-            .or(target::createFrom);
-    return baseline.map(name -> config.get().policy(name).parking()).orElse(ParkPolicy.DEFAULT);
+    return branches
+        .find(target.branch())
+        .flatMap(BranchStatus::row)
+        .map(this::parking)
+        .or(() -> target.createFrom().map(name -> config.get().policy(name).parking()))
+        .orElse(ParkPolicy.DEFAULT);
+  }
+
+  @Override
+  public BackendPolicy backends(Target target) {
+    return branches
+        .find(target.branch())
+        .flatMap(BranchStatus::row)
+        .map(BranchRow::baseline)
+        .or(target::createFrom)
+        .map(name -> config.get().policy(name).backends())
+        .orElse(BackendPolicy.DEFAULT);
   }
 
   @Override
@@ -265,6 +297,27 @@ public final class LocalRouter implements Router {
   public BranchView suspend(BranchName name, boolean force)
       throws RouteException, InterruptedException {
     return desk.suspend(name, force);
+  }
+
+  @Override
+  public BranchView restart(BranchName name, boolean force)
+      throws RouteException, InterruptedException {
+    return desk.restart(name, force, config.get().limits().drainTimeout());
+  }
+
+  @Override
+  public BranchView configure(BranchName name, BranchSettings settings) throws RouteException {
+    return desk.configure(name, settings);
+  }
+
+  @Override
+  public List<SessionView> sessions() {
+    return desk.sessions();
+  }
+
+  @Override
+  public List<SessionView> sessions(BranchName name) throws RouteException {
+    return desk.sessions(name);
   }
 
   @Override
@@ -351,6 +404,10 @@ public final class LocalRouter implements Router {
     }
     closed = true;
     try {
+      // The proxy ends its sessions before; one that is left has no lease by which it is told.
+      attendance.all().values().stream()
+          .flatMap(List::stream)
+          .forEach(session -> session.end(new RouteFailure.ShuttingDown()));
       var bound = config.get().limits().stopTimeout().plus(LETTING_GO);
       warm.end();
       long left = branches.close(bound) + warm.awaitEnd(LETTING_GO);

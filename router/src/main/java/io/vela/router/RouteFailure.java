@@ -159,6 +159,19 @@ public sealed interface RouteFailure {
     }
   }
 
+  /** The branch goes to sleep, and its policy ends sessions that nobody uses. */
+  record IdleDisconnected(BranchName name, Duration idle) implements RouteFailure {
+    @Override
+    public String message() {
+      return "branch \"%s\" sleeps after %d s without use".formatted(name, idle.toSeconds());
+    }
+
+    @Override
+    public String hint() {
+      return "Connect again to wake it; on-idle: park keeps sessions across its sleep.";
+    }
+  }
+
   /** The branch was not awake in time. */
   record WakeTimedOut(BranchName name, Duration timeout) implements RouteFailure {
     @Override

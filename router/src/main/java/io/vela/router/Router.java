@@ -4,6 +4,8 @@ import io.vela.agent.ImportProgress;
 import io.vela.agent.PoolInfo;
 import io.vela.agent.Source;
 import io.vela.agent.Usage;
+import io.vela.config.ParkPolicy;
+import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
@@ -41,11 +43,30 @@ public interface Router extends SessionRouter, AutoCloseable {
   BranchView resume(BranchName name) throws RouteException, InterruptedException;
 
   /**
-   * Puts a branch to sleep and returns when it sleeps.
+   * Parks a branch's sessions, puts it to sleep and returns when it sleeps.
    *
-   * @param force ends the sessions that use it; without it they are a {@link RouteFailure.InUse}
+   * @param force ends the sessions that cannot be parked; without it they are a {@link
+   *     RouteFailure.InUse}
    */
   BranchView suspend(BranchName name, boolean force) throws RouteException, InterruptedException;
+
+  /**
+   * Parks a branch's sessions, stops its Postgres cleanly, starts it and returns when it runs.
+   * Sessions that are at work have {@code limits.drain-timeout} to end what they do.
+   *
+   * @param force ends the sessions that cannot be parked by then; without it they are a {@link
+   *     RouteFailure.InUse}
+   */
+  BranchView restart(BranchName name, boolean force) throws RouteException, InterruptedException;
+
+  /** Changes what a branch has of its own, all of it. */
+  BranchView configure(BranchName name, BranchSettings settings) throws RouteException;
+
+  /** All sessions of this process, by branch and in the order in which they came. */
+  List<SessionView> sessions();
+
+  /** A branch's sessions in the order in which they came. */
+  List<SessionView> sessions(BranchName name) throws RouteException;
 
   /**
    * Deletes a branch with its data and tokens; returns when it is gone.
@@ -109,18 +130,34 @@ public interface Router extends SessionRouter, AutoCloseable {
    * What a branch may have of its own.
    *
    * @param suspendAfter instead of the policy's
+   * @param onIdle instead of the policy's
+   * @param parkAfter instead of the policy's
    */
-  record BranchSettings(Optional<Duration> suspendAfter) {
+  record BranchSettings(
+      Optional<Duration> suspendAfter, Optional<OnIdle> onIdle, Optional<Duration> parkAfter) {
     /** As the policy says. */
-    public static final BranchSettings POLICY = new BranchSettings(Optional.empty());
+    public static final BranchSettings POLICY =
+        new BranchSettings(Optional.empty(), Optional.empty(), Optional.empty());
+
+    /** A policy's parking with what is the branch's own. */
+    ParkPolicy over(ParkPolicy policy) {
+      return new ParkPolicy(
+          onIdle.orElse(policy.onIdle()),
+          parkAfter.or(policy::parkAfter),
+          policy.answerPings(),
+          policy.pings(),
+          policy.unseenSettings());
+    }
   }
 
   /**
    * A branch as it is now.
    *
-   * @param state the state's name in lower case: creating, suspended, starting, running,
+   * @param state the state's name in lower case: creating, suspended, starting, running, parking,
    *     suspending, failed, deleting
+   * @param parking what becomes of its idle sessions
    * @param sessions leases held
+   * @param parked sessions that do without a backend
    * @param stateSince when it came into this state
    * @param detail of a failed branch the cause; else empty
    */
@@ -133,11 +170,32 @@ public interface Router extends SessionRouter, AutoCloseable {
       Instant stateSince,
       Instant createdAt,
       Duration suspendAfter,
+      ParkPolicy parking,
       int sessions,
+      int parked,
       int waiting,
       String detail,
       String defaultRole,
       String defaultDatabase) {}
+
+  /**
+   * A client's session.
+   *
+   * @param id unique in this process; in its log lines as well
+   * @param description role, database, client address, application name
+   * @param state starting, active, idle, parked or resuming
+   * @param since when it came into this state
+   * @param quietSince since when its client has wanted nothing; empty while it is at work
+   * @param veto why it could not be parked when that was last tried; empty when it could
+   */
+  record SessionView(
+      long id,
+      BranchName branch,
+      String description,
+      String state,
+      Instant since,
+      Optional<Instant> quietSince,
+      Optional<BranchSession.Veto> veto) {}
 
   /**
    * The warm clones of a baseline.

@@ -1,5 +1,6 @@
 package io.vela.router;
 
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
@@ -13,6 +14,7 @@ import io.vela.router.branch.BranchListener.Outcome;
 import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchListener.WakeKind;
 import io.vela.router.branch.BranchStatus;
+import io.vela.router.branch.ParkOutcome;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.room.Room;
@@ -37,7 +39,15 @@ final class RouterMetrics {
   private static final int MOST_BRANCHES = 100;
 
   private static final List<String> STATES =
-      List.of("creating", "suspended", "starting", "running", "suspending", "failed", "deleting");
+      List.of(
+          "creating",
+          "suspended",
+          "starting",
+          "running",
+          "parking",
+          "suspending",
+          "failed",
+          "deleting");
 
   private final MeterRegistry registry;
   private final CloneService agent;
@@ -58,6 +68,7 @@ final class RouterMetrics {
     for (var kind : WakeKind.values()) {
       timer(kind);
     }
+    List.of("parked", "vetoed", "failed").forEach(this::parks);
   }
 
   /** Counts branches by state at each scrape. */
@@ -130,6 +141,19 @@ final class RouterMetrics {
             "vela.branch.suspends",
             Tags.of("outcome", outcome.toString(), "reason", reason.toString()))
         .increment();
+  }
+
+  void parkTried(ParkOutcome outcome) {
+    if (!outcome.label().isEmpty()) {
+      parks(outcome.label()).increment();
+    }
+  }
+
+  private Counter parks(String outcome) {
+    return Counter.builder("vela.branch.parks")
+        .tag("outcome", outcome)
+        .description("Tries to put a branch to sleep under its sessions")
+        .register(registry);
   }
 
   /** The baseline is there, or has a newer snapshot. */

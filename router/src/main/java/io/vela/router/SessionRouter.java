@@ -1,6 +1,7 @@
 package io.vela.router;
 
 import io.vela.agent.Role;
+import io.vela.config.BackendPolicy;
 import io.vela.config.ParkPolicy;
 import io.vela.config.value.BranchName;
 import io.vela.router.branch.BranchLease;
@@ -53,6 +54,16 @@ public interface SessionRouter {
    * @param target from {@link #locate}
    */
   ParkPolicy parking(Target target);
+
+  /**
+   * Whether sessions of the branch may be given backends that are older than they are, as it is
+   * now.
+   *
+   * @param target from {@link #locate}
+   */
+  default BackendPolicy backends(Target target) {
+    return BackendPolicy.DEFAULT;
+  }
 
   /** A client has proven that it may use a branch: from now on its session is known. */
   void began(BranchName branch, BranchSession session);

@@ -22,20 +22,23 @@ import org.slf4j.LoggerFactory;
 /**
  * Leases that stand on a token: when it is taken back, here or by another who shares the catalogue,
  * their holders must let go. A token that has merely run out ends no session, as a password that
- * does ({@code VALID UNTIL}) ends none. Safe for use from any thread.
+ * does ({@code VALID UNTIL}) ends none. Sessions that are parked hold no lease and are told
+ * themselves. Safe for use from any thread.
  */
 final class TokenLeases {
   private static final Logger log = LoggerFactory.getLogger(TokenLeases.class);
 
   private final Catalog catalog;
+  private final SessionDirectory attendance;
   private final Executor threads;
   private final ConcurrentMap<TokenId, Set<TokenLease>> held = new ConcurrentHashMap<>();
 
   /**
    * @param threads a virtual thread a task
    */
-  TokenLeases(Catalog catalog, Executor threads) {
+  TokenLeases(Catalog catalog, SessionDirectory attendance, Executor threads) {
     this.catalog = catalog;
+    this.attendance = attendance;
     this.threads = threads;
     catalog.onTokenChanged(changed -> threads.execute(() -> look(changed)));
   }
@@ -79,13 +82,28 @@ final class TokenLeases {
   }
 
   private void look(Optional<TokenId> changed) {
-    for (var token : changed.map(List::of).orElseGet(() -> List.copyOf(held.keySet()))) {
-      var leases = held.get(token);
-      if (leases != null && isRevoked(token)) {
-        log.info("sessions of a revoked token end token={} sessions={}", token, leases.size());
+    for (var token : changed.map(Set::of).orElseGet(this::inUse)) {
+      var leases = List.copyOf(held.getOrDefault(token, Set.of()));
+      var parked =
+          attendance.standingOn(token).stream()
+              .filter(session -> session.activity().state() == BranchSession.State.PARKED)
+              .toList();
+      if (!(leases.isEmpty() && parked.isEmpty()) && isRevoked(token)) {
+        log.info(
+            "sessions of a revoked token end token={} sessions={} parked={}",
+            token,
+            leases.size(),
+            parked.size());
         leases.forEach(TokenLease::revoke);
+        parked.forEach(session -> session.end(new RouteFailure.TokenRevoked(token.value())));
       }
     }
+  }
+
+  private Set<TokenId> inUse() {
+    var all = attendance.tokens();
+    all.addAll(held.keySet());
+    return all;
   }
 
   /** Blocks. What cannot be known now is looked at again when the catalogue is back. */

@@ -52,6 +52,7 @@ final class WarmAgentWork implements WarmWork {
     try {
       agent.createClone(id, snapshot);
       var endpoint = agent.start(id, settings);
+      agent.warmUp(id);
       // It is to be a branch: its roles are asked for as those of any branch that runs.
       contents.unsettled(id);
       return new Made(snapshot, endpoint);

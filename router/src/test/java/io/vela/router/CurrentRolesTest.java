@@ -10,9 +10,12 @@ import io.vela.agent.Contents;
 import io.vela.agent.Role;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
+import io.vela.router.Router.TokenRequest;
+import io.vela.router.catalog.TokenRight;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -61,6 +64,24 @@ class CurrentRolesTest {
   void aDroppedRoleIsGoneAtOnce() throws Exception {
     vela.agent.liveRoles = Optional.of(Map.of());
     assertThat(get(vela.router.role(vela.target("app", "app@pr-1")))).isEmpty();
+  }
+
+  @Test
+  void whoProvesATokenIsLeftToTheRunningInstance() throws Exception {
+    var token =
+        vela.router.mintToken(
+            new TokenRequest(
+                Optional.of(PR),
+                Optional.empty(),
+                List.of(),
+                Set.of(TokenRight.CONNECT),
+                Optional.empty()));
+
+    var role = get(vela.router.role(vela.target("app~" + token.id(), "app@pr-1")));
+
+    assertThat(role.map(Role::name)).contains("app");
+    assertThat(role.map(Role::canLogin)).contains(true);
+    assertThat(vela.agent.count("role")).isZero();
   }
 
   @Test

@@ -4,6 +4,7 @@ import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.router.Router.BranchSettings;
 import io.vela.router.catalog.BaselineRow;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.catalog.BranchRow.Phase;
@@ -14,7 +15,6 @@ import io.vela.router.catalog.TokenRow;
 import io.vela.router.catalog.TokenScope;
 import io.vela.router.catalog.WarmRows;
 import io.vela.router.route.TokenId;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -66,7 +66,7 @@ public final class FakeCatalog implements Catalog {
             snapshot,
             new BaselineName("main"),
             phase,
-            Optional.empty(),
+            BranchSettings.POLICY,
             Instant.EPOCH);
     branches.put(row.id(), row);
     return row;
@@ -90,28 +90,38 @@ public final class FakeCatalog implements Catalog {
     return List.copyOf(branches.values());
   }
 
+  /** What the next inserts of a branch do before they answer. */
+  public volatile Runnable onInsertBranch = () -> {};
+
   @Override
-  public synchronized BranchRow insertBranch(
-      BranchName name, CloneId clone, BaselineName baseline, Optional<Duration> suspendAfter)
+  public BranchRow insertBranch(
+      BranchName name,
+      CloneId clone,
+      BaselineName baseline,
+      SnapshotId snapshot,
+      BranchSettings settings)
+      throws RouteException {
+    onInsertBranch.run();
+    return insert(name, clone, baseline, snapshot, settings);
+  }
+
+  private synchronized BranchRow insert(
+      BranchName name,
+      CloneId clone,
+      BaselineName baseline,
+      SnapshotId snapshot,
+      BranchSettings settings)
       throws RouteException {
     demandUp();
     if (branches.values().stream().anyMatch(row -> row.name().equals(name))) {
       throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()));
     }
-    var from = baselines.get(baseline);
-    if (from == null) {
+    if (!snapshots.containsKey(snapshot)) {
       throw new RouteException(new RouteFailure.NoSuchBaseline(baseline.value()));
     }
     var row =
         new BranchRow(
-            ++lastId,
-            name,
-            clone,
-            from.current(),
-            baseline,
-            Phase.CREATING,
-            suspendAfter,
-            Instant.EPOCH);
+            ++lastId, name, clone, snapshot, baseline, Phase.READY, settings, Instant.EPOCH);
     branches.put(row.id(), row);
     return row;
   }
@@ -141,8 +151,8 @@ public final class FakeCatalog implements Catalog {
       }
 
       @Override
-      public Optional<BranchRow> handOut(
-          CloneId clone, BranchName name, Optional<Duration> suspendAfter) throws RouteException {
+      public Optional<BranchRow> handOut(CloneId clone, BranchName name, BranchSettings settings)
+          throws RouteException {
         Optional<BranchRow> made;
         synchronized (FakeCatalog.this) {
           demandUp();
@@ -160,7 +170,7 @@ public final class FakeCatalog implements Catalog {
                               from.current(),
                               from.name(),
                               Phase.READY,
-                              suspendAfter,
+                              settings,
                               Instant.EPOCH));
           made.ifPresent(row -> branches.put(row.id(), row));
         }
@@ -213,8 +223,14 @@ public final class FakeCatalog implements Catalog {
                 r.snapshot(),
                 r.baseline(),
                 phase,
-                r.suspendAfter(),
+                r.settings(),
                 r.createdAt()));
+  }
+
+  @Override
+  public synchronized void setSettings(long branch, BranchSettings settings) throws RouteException {
+    demandUp();
+    branches.computeIfPresent(branch, (_, row) -> row.with(settings));
   }
 
   @Override
@@ -222,6 +238,12 @@ public final class FakeCatalog implements Catalog {
     demandUp();
     branches.remove(branch);
     tokens.values().removeIf(token -> token.scope().equals(new TokenScope.OneBranch(branch)));
+  }
+
+  @Override
+  public synchronized void removeBranch(CloneId clone) throws RouteException {
+    demandUp();
+    branches.values().removeIf(row -> row.cloneId().equals(clone));
   }
 
   @Override

@@ -196,6 +196,11 @@ public final class FakeCloneService implements CloneService {
   }
 
   @Override
+  public void warmUp(CloneId id) throws CloneException {
+    called("warmUp");
+  }
+
+  @Override
   public Activity activity(CloneId id) throws CloneException {
     called("activity");
     return new Activity(uses);

@@ -25,6 +25,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** A router over a fake agent and a fake catalogue, with a baseline {@code main}. */
@@ -34,7 +35,8 @@ public final class RouterFixture implements AutoCloseable {
   public final ManualTime time = new ManualTime();
   public final MeterRegistry registry;
   public final LocalRouter router;
-  private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final AtomicInteger atWork = new AtomicInteger();
+  private final ExecutorService threads = Executors.newThreadPerTaskExecutor(this::thread);
   private final AtomicLong sessions = new AtomicLong();
 
   public RouterFixture() throws Exception {
@@ -49,6 +51,24 @@ public final class RouterFixture implements AutoCloseable {
   /** A Vela that starts over what an earlier one left. */
   public RouterFixture(FakeCloneService agent, FakeCatalog catalog) throws RouteException {
     this(agent, catalog, new SimpleMeterRegistry());
+  }
+
+  private Thread thread(Runnable task) {
+    atWork.incrementAndGet();
+    return Thread.ofVirtual()
+        .unstarted(
+            () -> {
+              try {
+                task.run();
+              } finally {
+                atWork.decrementAndGet();
+              }
+            });
+  }
+
+  /** Whether nothing goes on but what waits for time to pass or for somebody. */
+  public boolean isAtRest() {
+    return atWork.get() == 0;
   }
 
   /** What is in force; a test may change it. */
@@ -114,6 +134,25 @@ public final class RouterFixture implements AutoCloseable {
 
   public BranchLease lease(String branch) throws Exception {
     return get(ask(branch));
+  }
+
+  /** A client that has connected and wants nothing. */
+  public FakeSession connect(String branch) throws Exception {
+    return connect("app", branch);
+  }
+
+  /** The same as somebody. */
+  public FakeSession connect(String user, String branch) throws Exception {
+    var id = sessions.incrementAndGet();
+    var session = new FakeSession(new SessionLabel(id, "app " + id), time.clock());
+    router.began(new BranchName(branch), session);
+    session.attach(get(router.lease(target(user, "app@" + branch), session)));
+    return session;
+  }
+
+  /** Its client sends something: it gets a backend. */
+  public void wake(String branch, FakeSession session) throws Exception {
+    session.attach(get(router.lease(target("app", "app@" + branch), session)));
   }
 
   public String state(String branch) throws RouteException {

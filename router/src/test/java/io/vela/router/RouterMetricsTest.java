@@ -54,6 +54,7 @@ class RouterMetricsTest {
             "vela_branches",
             "vela_branch_wake_seconds",
             "vela_branch_suspends_total",
+            "vela_branch_parks_total",
             "vela_pool_bytes",
             "vela_branch_exclusive_bytes",
             "vela_snapshot_age_seconds",

@@ -19,5 +19,17 @@ public record Activity(List<Use> uses) {
    * @param pid the process
    * @param detail for a person: role, database, application, state, query's beginning
    */
-  public record Use(String kind, int pid, String detail) {}
+  public record Use(String kind, int pid, String detail) {
+    private static final String CLIENT_BACKEND = "client backend";
+
+    /** Whether it serves a client that is no WAL receiver. */
+    public boolean isClientBackend() {
+      return kind.equals(CLIENT_BACKEND);
+    }
+
+    @Override
+    public String toString() {
+      return "%s (pid %d): %s".formatted(kind, pid, detail);
+    }
+  }
 }

@@ -14,6 +14,7 @@ import io.vela.config.value.ByteSize;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -53,10 +54,14 @@ final class Instances {
     return Optional.ofNullable(instances.get(id));
   }
 
-  /** Takes over those that outlived an earlier Vela. */
-  void adopt(CloneId id, Path volume) throws CloneException, InterruptedException {
+  /**
+   * Takes over the instance of a clone that outlived an earlier Vela.
+   *
+   * @param processes of this host, looked at once for all clones
+   */
+  void adopt(CloneId id, Path volume, List<RunningProcesses.Running> processes)
+      throws CloneException, InterruptedException {
     try {
-      var processes = RunningProcesses.list();
       var files = files(id, volume);
       if (processes.stream().noneMatch(process -> process.serves(files.data()))) {
         return;

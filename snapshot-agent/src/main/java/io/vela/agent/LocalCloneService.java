@@ -10,6 +10,7 @@ import io.vela.agent.postgres.InstanceSql;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.PostgresInstance;
 import io.vela.agent.postgres.RoleReader;
+import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.VolumeRecord;
 import io.vela.agent.storage.Pool;
 import io.vela.config.PostgresConfig;
@@ -17,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,9 +28,16 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Snapshots, clones and instances on this host. */
 public final class LocalCloneService implements CloneService {
+  private static final Logger log = LoggerFactory.getLogger(LocalCloneService.class);
+
+  /** How many databases are opened to warm up a clone: mostly there is one. */
+  private static final int WARMED_UP = 8;
+
   private final Pool pool;
   private final ServiceUser user;
   private final Instances instances;
@@ -77,10 +86,20 @@ public final class LocalCloneService implements CloneService {
     var maker = new SnapshotMaker(pool, binaries, user, run, config.sharedBuffers());
     new Orphans(pool, user).end();
     maker.discardHalfMade();
+    var processes = processes();
     for (var id : pool.clones()) {
-      instances.adopt(id, pool.clone(id));
+      instances.adopt(id, pool.clone(id), processes);
     }
     return new LocalCloneService(pool, user, instances, maker);
+  }
+
+  private static List<RunningProcesses.Running> processes() throws CloneException {
+    try {
+      return RunningProcesses.list();
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed("the processes of this host cannot be read", e.toString()), e);
+    }
   }
 
   @Override
@@ -189,6 +208,19 @@ public final class LocalCloneService implements CloneService {
         .map(PostgresInstance::ended)
         .orElseGet(() -> CompletableFuture.completedStage(new PostgresInstance.Ended(true, "")))
         .thenApply(ended -> new InstanceExit(id, ended.requested(), ended.logTail()));
+  }
+
+  @Override
+  public void warmUp(CloneId id) throws CloneException {
+    var contents = record(id).contents();
+    var sql = sql(id, contents);
+    for (var database : contents.databases().stream().limit(WARMED_UP).toList()) {
+      try {
+        sql.ask(List.of(database.name()), Connection::getCatalog);
+      } catch (CloneException e) {
+        log.debug("database not warmed up clone={} database={}", id, database.name(), e);
+      }
+    }
   }
 
   @Override

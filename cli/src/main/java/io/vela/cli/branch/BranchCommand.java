@@ -8,18 +8,14 @@ import io.vela.cli.client.ServerOptions;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.ByteSize;
-import io.vela.config.value.Durations;
 import io.vertx.core.json.JsonObject;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.TypeConversionException;
 
 /** {@code vela branch}. */
 @Command(
@@ -44,7 +40,7 @@ public final class BranchCommand {
       return 0;
     }
     var rows = new ArrayList<List<String>>();
-    rows.add(List.of("NAME", "STATE", "SINCE", "SESSIONS", "BASELINE", "SUSPEND AFTER"));
+    rows.add(List.of("NAME", "STATE", "SINCE", "SESSIONS", "PARKED", "BASELINE", "SUSPEND AFTER"));
     for (var item : answer.getJsonArray("branches")) {
       var branch = (JsonObject) item;
       rows.add(
@@ -53,6 +49,7 @@ public final class BranchCommand {
               branch.getString("state"),
               Times.local(branch.getString("stateSince")),
               branch.getInteger("sessions").toString(),
+              branch.getInteger("parked").toString(),
               branch.getString("baseline"),
               branch.getString("suspendAfter")));
     }
@@ -108,30 +105,56 @@ public final class BranchCommand {
               converter = Names.Baseline.class,
               description = "The baseline (${DEFAULT-VALUE}).")
           BaselineName from,
-      @Option(
-              names = "--suspend-after",
-              paramLabel = "TIME",
-              converter = DurationConverter.class,
-              description =
-                  "How long without use until it sleeps, as 5min; else as the policy says.")
-          Optional<Duration> suspendAfter)
+      @Mixin OwnSettings own)
       throws CliException {
-    var body = new JsonObject().put("baseline", from.value());
-    suspendAfter.ifPresent(time -> body.put("suspendAfter", Durations.format(time)));
+    var body = own.addTo(new JsonObject().put("baseline", from.value()));
     return tell(server, "created", server.connect(terminal).post(path(name), body));
   }
 
   @Command(
       name = "suspend",
       mixinStandardHelpOptions = true,
-      description = "Put a branch to sleep.")
+      description = "Park a branch's sessions and put it to sleep.")
   int suspend(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,
-      @Option(names = "--force", description = "Disconnect those that use it.") boolean force)
+      @Option(names = "--force", description = "Disconnect those that cannot be parked.")
+          boolean force)
       throws CliException {
     var answer = server.connect(terminal).post(path(name) + "/suspend?force=" + force);
     return tell(server, "suspended", answer);
+  }
+
+  @Command(
+      name = "restart",
+      mixinStandardHelpOptions = true,
+      description =
+          "Park a branch's sessions, stop its Postgres and start it: idle clients see nothing of"
+              + " it.")
+  int restart(
+      @Mixin ServerOptions server,
+      @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,
+      @Option(
+              names = "--force",
+              description = "Disconnect those that cannot be parked within limits.drain-timeout.")
+          boolean force)
+      throws CliException {
+    var answer = server.connect(terminal).post(path(name) + "/restart?force=" + force);
+    return tell(server, "restarted", answer);
+  }
+
+  @Command(
+      name = "set",
+      mixinStandardHelpOptions = true,
+      description = "Say what a branch has of its own; the rest is as the policy says again.")
+  int set(
+      @Mixin ServerOptions server,
+      @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,
+      @Mixin OwnSettings own)
+      throws CliException {
+    var answer =
+        server.connect(terminal).put(path(name) + "/settings", own.addTo(new JsonObject()));
+    return tell(server, "changed", answer);
   }
 
   @Command(name = "resume", mixinStandardHelpOptions = true, description = "Wake a branch.")
@@ -170,14 +193,19 @@ public final class BranchCommand {
         .out()
         .printf(
             "name           %s%nstate          %s since %s%nbaseline       %s%ncreated        %s%n"
-                + "suspend after  %s%nsessions       %d%n",
+                + "suspend after  %s%non idle        %s%n%ssessions       %d, parked %d%n",
             branch.getString("name"),
             branch.getString("state"),
             since,
             branch.getString("baseline"),
             Times.local(branch.getString("createdAt")),
             branch.getString("suspendAfter"),
-            branch.getInteger("sessions"));
+            branch.getString("onIdle"),
+            branch.containsKey("parkAfter")
+                ? "park after     %s%n".formatted(branch.getString("parkAfter"))
+                : "",
+            branch.getInteger("sessions"),
+            branch.getInteger("parked"));
     if (!branch.getString("detail").isEmpty()) {
       terminal.out().printf("detail         %s%n", branch.getString("detail"));
     }
@@ -185,17 +213,5 @@ public final class BranchCommand {
 
   private static String path(BranchName name) {
     return "/v1/branches/" + name;
-  }
-
-  /** Reads a duration; a wrong one is wrong usage. */
-  static final class DurationConverter implements picocli.CommandLine.ITypeConverter<Duration> {
-    @Override
-    public Duration convert(String text) {
-      try {
-        return Durations.parse(text);
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(e.getMessage());
-      }
-    }
   }
 }

@@ -54,6 +54,10 @@ public final class VelaClient {
     return send("POST", path, null);
   }
 
+  public JsonObject put(String path, JsonObject body) throws CliException {
+    return send("PUT", path, body);
+  }
+
   public JsonObject delete(String path) throws CliException {
     return send("DELETE", path, null);
   }
@@ -65,7 +69,7 @@ public final class VelaClient {
       if (body != null) {
         connection.setRequestProperty("Content-Type", "application/json");
       }
-      if (method.equals("POST")) {
+      if (method.equals("POST") || body != null) {
         // With its length told beforehand it is never sent a second time by itself.
         var bytes = body == null ? new byte[0] : body.encode().getBytes(UTF_8);
         connection.setDoOutput(true);

@@ -1,5 +1,6 @@
 package io.vela.cli.up;
 
+import io.vela.cli.log.LogSetup;
 import java.nio.file.Path;
 
 /**
@@ -13,7 +14,6 @@ final class ServerLog {
     System.setProperty(
         "vertx.logger-delegate-factory-class-name",
         "io.vertx.core.logging.SLF4JLogDelegateFactory");
-    System.setProperty("vela.log", data.resolve("vela").toString());
-    System.setProperty("logback.configurationFile", "io/vela/cli/up/logback.xml");
+    System.setProperty(LogSetup.FILE, data.resolve("vela").toString());
   }
 }

@@ -51,19 +51,29 @@ final class Up {
   private final VelaConfig config;
   private final LiveConfig live;
   private final Reload.Reader reader;
-  private final boolean demo;
+  private final Special special;
   private final Consumer<String> say;
+
+  /**
+   * What is not done as usual.
+   *
+   * @param demo whether to fill a new baseline
+   * @param rehearse whether to serve one client of its own when ready
+   * @param parkAlways see {@link ProxyServer#start}
+   */
+  record Special(boolean demo, boolean rehearse, boolean parkAlways) {}
 
   /**
    * @param config to start with
    * @param reader reads the configuration again
+   * @param special what is not done as usual
    */
-  Up(Terminal terminal, VelaConfig config, Reload.Reader reader, boolean demo) {
+  Up(Terminal terminal, VelaConfig config, Reload.Reader reader, Special special) {
     this.terminal = terminal;
     this.config = config;
     this.live = new LiveConfig(config);
     this.reader = reader;
-    this.demo = demo;
+    this.special = special;
     this.say =
         line -> {
           terminal.out().println(line);
@@ -155,7 +165,8 @@ final class Up {
             config.network(),
             router,
             metrics.meters(),
-            new KeptSecret(config.data()).read());
+            new KeptSecret(config.data()).read(),
+            special.parkAlways());
     parts.add("proxy", () -> proxy.close(live.get().limits().drainTimeout()));
     stop.onHurry(proxy::hurry);
     var reload = new Reload(reader, live, router, proxy);
@@ -171,6 +182,10 @@ final class Up {
     log.info("ready listen={} http={}", listen, admin.address());
     terminal.out().println(ReadyLine.of(main, token, reachable(listen)));
     terminal.out().flush();
+    if (special.rehearse()) {
+      new Rehearsal(reachable(listen), token, main).run();
+      terminal.out().println("rehearsed");
+    }
   }
 
   private void reloadOnSignal(Reload reload) {
@@ -238,17 +253,20 @@ final class Up {
   private Router.BaselineView baseline(Router router) throws RouteException, InterruptedException {
     for (var baseline : router.baselines()) {
       if (baseline.name().equals(VelaConfig.MAIN)) {
-        if (demo) {
+        if (special.demo()) {
           say.accept("the baseline main is there already; --demo fills only a new one");
         }
         return baseline;
       }
     }
-    say.accept(demo ? "filling the baseline main with the demo" : "making the empty baseline main");
+    say.accept(
+        special.demo()
+            ? "filling the baseline main with the demo"
+            : "making the empty baseline main");
     return router.importBaseline(
         VelaConfig.MAIN,
         new Source.Empty(
-            config.postgres().version(), demo ? DemoSeed.scripts() : java.util.List.of()),
+            config.postgres().version(), special.demo() ? DemoSeed.scripts() : java.util.List.of()),
         _ -> {});
   }
 

@@ -70,6 +70,18 @@ public final class UpCommand implements Callable<Integer> {
       description = "Offer TLS with a certificate made for it, where none is configured.")
   private boolean selfSigned;
 
+  @Option(
+      names = "--park-always",
+      hidden = true,
+      description = "Park each session whenever it is idle: for tests and measurements only.")
+  private boolean parkAlways;
+
+  @Option(
+      names = "--rehearse",
+      hidden = true,
+      description = "Serve one client of its own when ready: what bin/train records.")
+  private boolean rehearse;
+
   public UpCommand(Terminal terminal) {
     this.terminal = terminal;
   }
@@ -88,7 +100,8 @@ public final class UpCommand implements Callable<Integer> {
       var certificate = selfSignedCertificate(settings).certificate();
       terminal.out().println("tls    sslmode=verify-full sslrootcert=" + certificate);
     }
-    return new Up(terminal, settings, this::configuration, demo).run(new StopSignal());
+    var special = new Up.Special(demo, rehearse, parkAlways);
+    return new Up(terminal, settings, this::configuration, special).run(new StopSignal());
   }
 
   private VelaConfig configuration() throws ConfigException {

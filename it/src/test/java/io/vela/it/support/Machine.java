@@ -42,6 +42,42 @@ public final class Machine {
     return python;
   }
 
+  /** The path of a Python that has psycopg 3 and its pool. */
+  public static synchronized String pythonWithPsycopgPool() {
+    var python = pythonWithPsycopg();
+    if (Run.program(python, "-c", "import psycopg_pool").code() != 0) {
+      install("psycopg_pool", "python3-psycopg-pool");
+    }
+    return python;
+  }
+
+  /** The path of node and the folder with the packages of npm that the tests use. */
+  public static synchronized NodeWithPackages nodeWithPackages() {
+    var node = node();
+    var folder = Path.of("target", "drivers").toAbsolutePath();
+    var modules = folder.resolve("node_modules");
+    var wanted = List.of("pg@8", "pg-copy-streams@7", "postgres@3");
+    var there =
+        wanted.stream()
+            .map(name -> name.substring(0, name.indexOf('@')))
+            .allMatch(name -> Files.isDirectory(modules.resolve(name)));
+    if (!there) {
+      var install = new ArrayList<>(List.of("npm", "install", "--no-audit", "--no-fund"));
+      install.addAll(List.of("--prefix", folder.toString()));
+      install.addAll(wanted);
+      Run.program(Map.of(), install).text();
+    }
+    return new NodeWithPackages(node, modules);
+  }
+
+  /**
+   * Node and what it can load.
+   *
+   * @param program its path
+   * @param modules the folder for {@code NODE_PATH}
+   */
+  public record NodeWithPackages(String program, Path modules) {}
+
   private static boolean hasPsycopg(String python) {
     return Run.program(python, "-c", "import psycopg").code() == 0;
   }

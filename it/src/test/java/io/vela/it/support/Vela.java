@@ -122,6 +122,13 @@ public final class Vela implements AutoCloseable {
     return Run.program(Map.of(), command(List.of(), List.of(words)));
   }
 
+  /** Starts a verb that needs no Vela, as a terminal would: in a process group of its own. */
+  public static Run.Started startProgram(String... words) {
+    var command = new ArrayList<>(List.of("setsid", "env", "--default-signal=HUP,INT"));
+    command.addAll(command(List.of(), List.of(words)));
+    return Run.start(Map.of(), command);
+  }
+
   /** Runs a verb against this Vela. */
   public Run.Outcome cli(String... words) {
     return Run.program(Map.of("VELA_DATA", data.toString()), command(List.of(), List.of(words)));
@@ -210,6 +217,35 @@ public final class Vela implements AutoCloseable {
     var body = Http.send(httpUrl() + "/v1/branches/" + branch, client("token"));
     var state = Pattern.compile("\"state\"\\s*:\\s*\"(\\w+)\"").matcher(body);
     return state.find() ? state.group(1) : "absent";
+  }
+
+  /**
+   * A client's session.
+   *
+   * @param id of the client's connection, whatever backends serve it
+   * @param state as REST says it
+   */
+  public record ClientSession(long id, String state) {}
+
+  /** The sessions of a branch in the order in which they came. */
+  public List<ClientSession> sessions(String branch) {
+    var body = Http.send(httpUrl() + "/v1/branches/" + branch + "/sessions", client("token"));
+    return Pattern.compile(
+            "\"id\"\\s*:\\s*(\\d+),\\s*\"branch\".*?\"state\"\\s*:\\s*\"(\\w+)\"", Pattern.DOTALL)
+        .matcher(body)
+        .results()
+        .map(found -> new ClientSession(Long.parseLong(found.group(1)), found.group(2)))
+        .toList();
+  }
+
+  /** Has something done to a branch, as {@code suspend}; the answer is the branch or a problem. */
+  public String order(String branch, String verb) {
+    return Http.post(httpUrl() + "/v1/branches/" + branch + "/" + verb, client("token"), "");
+  }
+
+  /** Why a branch is as it is, as REST says it. */
+  public String why(String branch) {
+    return Http.send(httpUrl() + "/v1/branches/" + branch + "/why", client("token"));
   }
 
   /**

@@ -7,6 +7,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.vela.proxy.wire.FrameTracker;
+import io.vela.proxy.wire.FrontendType;
 import java.io.IOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,7 +86,11 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
     switch (mode) {
       case RELAYING -> {
         tracker.track(buffer);
-        relay(buffer);
+        if (tracker.lastType() == FrontendType.TERMINATE && pair.parted(direction, buffer)) {
+          buffer.release();
+        } else {
+          relay(buffer);
+        }
       }
       case TO_BOUNDARY -> relayToBoundary(buffer);
       case DISCARDING -> buffer.release();

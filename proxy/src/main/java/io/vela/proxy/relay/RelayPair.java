@@ -2,6 +2,7 @@ package io.vela.proxy.relay;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
@@ -9,12 +10,14 @@ import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.DuplexChannel;
 import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.BackendTracker;
+import io.vela.proxy.wire.ClientTrace;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.FrontendTracker;
 import io.vela.proxy.wire.RequestLedger;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A client and its backend, joined. Both channels live on one event loop, and everything here
@@ -26,6 +29,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
  *   backend closes           -> written bytes go to the client; then, if it stands between messages
  *                               and was told nothing: backendEnded(true), and whatever the listener
  *                               says; else the client is closed
+ *   client says Terminate    -> to the backend; or, with {@link #keepBackend} and at rest, the client
+ *                               is closed and the backend left as it is
  *   terminate(error)         -> the message under way goes to its end, the error follows, both close
  * </pre>
  *
@@ -40,6 +45,9 @@ public final class RelayPair {
    */
   static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(64 * 1024, 256 * 1024);
 
+  /** What {@link #quietSince()} says of a client that is at work. */
+  public static final long AT_WORK = -1;
+
   /** How long a client may take nothing of what it is still to get after the end. */
   private static final Duration STALL_PATIENCE = Duration.ofSeconds(60);
 
@@ -51,6 +59,7 @@ public final class RelayPair {
   private final RelayListener listener;
   private final RelayMeter meter;
   private final RequestLedger ledger = new RequestLedger();
+  private final ClientTrace trace;
   private final FrontendTracker fromClient;
   private final BackendTracker fromBackend;
   private final RelayHandler clientHandler;
@@ -62,13 +71,20 @@ public final class RelayPair {
   private boolean clientEnded;
   private boolean terminating;
   private Optional<Runnable> whenIdle = Optional.empty();
+  private Optional<Runnable> keeper = Optional.empty();
   private boolean finishing;
   private boolean clientClosed;
   private boolean backendClosed;
   private boolean closedTold;
+  private Optional<Runnable> onRest = Optional.empty();
 
   /** Whether the conversation rested when it was last looked at; for other threads. */
   private final AtomicBoolean resting = new AtomicBoolean(true);
+
+  /** Since when the client wants nothing, in ms since 1970; {@link #AT_WORK}. */
+  private final AtomicLong quietSince;
+
+  private long usesWhenQuiet;
 
   private long meteredToBackend;
   private long meteredToClient;
@@ -80,11 +96,15 @@ public final class RelayPair {
    * @param client open and authenticated
    * @param backend open and past its first ReadyForQuery, which the client has been sent
    * @param transactionStatus what that ReadyForQuery said
+   * @param trace of the client, from earlier relays of the same session
+   * @param quietSince since when the client has wanted nothing, in ms since 1970
    */
   public RelayPair(
       Channel client,
       Channel backend,
       byte transactionStatus,
+      ClientTrace trace,
+      long quietSince,
       RelayListener listener,
       RelayMeter meter) {
     this.client = client;
@@ -92,8 +112,11 @@ public final class RelayPair {
     this.listener = listener;
     this.meter = meter;
     lastClose = new LingeringClose(client, STALL_PATIENCE, GOODBYE_PATIENCE);
-    fromClient = new FrontendTracker(ledger);
-    fromBackend = new BackendTracker(ledger, transactionStatus);
+    this.trace = trace;
+    this.quietSince = new AtomicLong(quietSince);
+    usesWhenQuiet = trace.uses();
+    fromClient = new FrontendTracker(ledger, trace);
+    fromBackend = new BackendTracker(ledger, trace, transactionStatus);
     var clientGate = new ReadGate(client);
     var backendGate = new ReadGate(backend);
     clientHandler =
@@ -128,6 +151,16 @@ public final class RelayPair {
     if (!client.isActive()) {
       channelClosed(Direction.TO_BACKEND);
     }
+  }
+
+  /**
+   * Has the backend outlive a client that says Terminate while nothing is in flight and no
+   * transaction open: it does not hear of it.
+   *
+   * @param leaveTo run when the relay has left the backend's channel, open and without a handler
+   */
+  public void keepBackend(Runnable leaveTo) {
+    keeper = Optional.of(leaveTo);
   }
 
   /**
@@ -172,6 +205,51 @@ public final class RelayPair {
               terminate(error, patience);
             });
     restedMaybe();
+  }
+
+  /**
+   * Whether the two can be parted, and be joined again or not, without anybody's noticing: nothing
+   * is in flight, no transaction is open, both are there and stay.
+   */
+  public boolean isQuiet() {
+    return idle()
+        && fromBackend.transactionStatus() == 'I'
+        && !fromClient.terminated()
+        && !clientEnded
+        && !backendClosed
+        && !terminating
+        && !finishing
+        && whenIdle.isEmpty();
+  }
+
+  /**
+   * Parts the two: both channels are as they were before {@link #start}, what is read from now on
+   * goes to whoever comes next in their pipelines, and the listener hears nothing any more.
+   *
+   * @throws IllegalStateException when not {@link #isQuiet()}
+   */
+  public void detach() {
+    if (!isQuiet()) {
+      throw new IllegalStateException("a relay that is at work cannot be taken apart");
+    }
+    finishing = true;
+    client.pipeline().remove(clientHandler);
+    backend.pipeline().remove(backendHandler);
+    ReadGate.readOn(client);
+    ReadGate.readOn(backend);
+  }
+
+  /** Runs whenever the two have become quiet, after what led to it was passed on. */
+  public void onRest(Runnable action) {
+    onRest = Optional.of(action);
+  }
+
+  /**
+   * Since when the client has wanted nothing but to know whether it is connected, in ms since 1970;
+   * {@link #AT_WORK} while something is in flight or a transaction is open. On any thread.
+   */
+  public long quietSince() {
+    return quietSince.getAcquire();
   }
 
   private void restedMaybe() {
@@ -224,15 +302,47 @@ public final class RelayPair {
     };
   }
 
+  /**
+   * A buffer that ends with a Terminate has come.
+   *
+   * @return whether the backend has been left, so that the buffer is not to go to it
+   */
+  boolean parted(Direction direction, ByteBuf buffer) {
+    boolean alone = buffer.readableBytes() == FrontendTracker.TERMINATE_LENGTH;
+    if (direction == Direction.TO_CLIENT
+        || keeper.isEmpty()
+        || !alone
+        || terminating
+        || finishing
+        || backendClosed
+        || !idle()
+        || fromBackend.transactionStatus() != 'I') {
+      return false;
+    }
+    ended(RelayEnd.CLIENT_TERMINATED);
+    backend.pipeline().remove(backendHandler);
+    backendClosed = true;
+    finishing = true;
+    clientHandler.discard();
+    lastClose.begin(clientEnded);
+    keeper.get().run();
+    return true;
+  }
+
   /** A run of reads from one side has been passed on. */
   void readComplete() {
     if (whenIdle.isPresent() && !terminating && !finishing) {
       restedMaybe();
     }
+    if (onRest.isPresent() && isQuiet()) {
+      onRest.get().run();
+    }
   }
 
   void meter(Direction direction, long bytes) {
-    resting.setRelease(idle());
+    boolean rests = idle();
+    resting.setRelease(rests);
+    noteQuiet(rests && fromBackend.transactionStatus() == 'I');
     switch (direction) {
       case TO_BACKEND -> {
         long requests = ledger.requests();
@@ -247,6 +357,19 @@ public final class RelayPair {
           meter.relayed(direction, bytes - meteredToClient, 0);
         }
         meteredToClient = bytes;
+      }
+    }
+  }
+
+  private void noteQuiet(boolean quiet) {
+    if (!quiet) {
+      if (trace.uses() != usesWhenQuiet) {
+        quietSince.setRelease(AT_WORK);
+      }
+    } else {
+      usesWhenQuiet = trace.uses();
+      if (quietSince.getPlain() == AT_WORK) {
+        quietSince.setRelease(System.currentTimeMillis());
       }
     }
   }
@@ -316,8 +439,10 @@ public final class RelayPair {
     if (!clientEnded) {
       clientEnded();
     }
-    backendHandler.discard();
-    var _ = backend.close();
+    if (!backendClosed) {
+      backendHandler.discard();
+      var _ = backend.close();
+    }
   }
 
   private void clientEnded() {

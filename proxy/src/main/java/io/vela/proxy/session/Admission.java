@@ -14,7 +14,6 @@ import io.vela.proxy.session.SessionState.Closed;
 import io.vela.proxy.session.SessionState.Connecting;
 import io.vela.proxy.session.SessionState.Locating;
 import io.vela.proxy.session.SessionState.Open;
-import io.vela.proxy.session.SessionState.Relaying;
 import io.vela.proxy.session.SessionState.Securing;
 import io.vela.proxy.session.SessionState.Waking;
 import io.vela.proxy.tls.DirectTls;
@@ -116,7 +115,7 @@ final class Admission {
       case Securing securing -> leave(securing, Ending.TIMED_OUT);
       case Authenticating authenticating -> leave(authenticating, Ending.TIMED_OUT);
       case Locating _ -> session.refuse(Refusal.notLocatedInTime(), Ending.REFUSED);
-      case Waking _, Connecting _, Relaying _, Closed _ -> {}
+      case Open _, Closed _ -> {}
     }
   }
 
@@ -199,7 +198,7 @@ final class Admission {
       }
       case Waking waking -> leaveUnlessHolding(waking);
       case Connecting connecting -> leaveUnlessHolding(connecting);
-      case Relaying _, Closed _ -> {}
+      case Open _, Closed _ -> {}
     }
   }
 
@@ -350,6 +349,7 @@ final class Admission {
     session.timer().cancel();
     client.passwordsComplete();
     session.log().began(target.get().branch(), authenticating.method().proof());
+    session.attend(authenticating.request(), target.get(), new Parker(session, attachment));
     attachment.begin(authenticating, target.get());
   }
 }

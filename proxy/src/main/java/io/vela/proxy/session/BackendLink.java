@@ -1,11 +1,13 @@
 package io.vela.proxy.session;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import io.vela.agent.InstanceExit;
-import io.vela.proxy.backend.BackendConnector;
+import io.vela.config.BackendPolicy;
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.wire.CancelKey;
 import io.vela.proxy.wire.FrontendMessages;
@@ -14,6 +16,7 @@ import io.vela.proxy.wire.StartupPacket.StartupMessage;
 import io.vela.router.branch.BranchLease;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 
@@ -26,25 +29,41 @@ final class BackendLink {
   /** Bound on one message during startup; the longest real ones are errors, below 64 kB. */
   private static final int MAX_MESSAGE_BYTES = 1 << 20;
 
+  /** For a backend to go that has been told to. */
+  private static final long GOODBYE_PATIENCE_MILLIS = 5_000;
+
   private final BranchLease lease;
   private final Channel channel;
   private final MessageDecoder decoder;
   private final BackendHandler handler;
+  private final ChannelFutureListener whenClosed = _ -> release();
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
+  private Optional<CancelKey> ownKey = Optional.empty();
   private boolean spoke;
   private boolean negotiated;
   private boolean released;
 
-  /** Connects; tells the session what comes of it. */
+  /**
+   * Opens it; tells the session what comes of it.
+   *
+   * @param startup what the session will say on it
+   */
   BackendLink(
-      BackendConnector connector, EventLoop eventLoop, BranchLease lease, BackendEvents events) {
+      Backends backends,
+      EventLoop eventLoop,
+      BranchLease lease,
+      StartupMessage startup,
+      BackendPolicy policy,
+      BackendEvents events) {
     this.lease = lease;
     this.decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
     this.handler = new BackendHandler(this, events);
     var connecting =
-        connector.connect(
+        backends.open(
             eventLoop,
             lease.endpoint(),
+            startup,
+            policy,
             new ChannelInitializer<Channel>() {
               @Override
               protected void initChannel(Channel opened) {
@@ -52,7 +71,7 @@ final class BackendLink {
               }
             });
     this.channel = connecting.channel();
-    var _ = channel.closeFuture().addListener(_ -> release());
+    var _ = channel.closeFuture().addListener(whenClosed);
     var _ =
         connecting.addListener(connected -> eventLoop.execute(() -> connected(connected, events)));
   }
@@ -114,6 +133,41 @@ final class BackendLink {
     return registration.clientKey();
   }
 
+  /** The key of the backend itself, for {@link #adopt}. */
+  void noteKey(CancelKey key) {
+    ownKey = Optional.of(key);
+  }
+
+  /** From now on the key that a client has had of an earlier backend means this one. */
+  void adopt(Optional<CancelRegistry.Registration> clientKey) {
+    cancelKey = clientKey;
+    ownKey.ifPresent(
+        key ->
+            clientKey.ifPresent(
+                held -> held.lead(new CancelRegistry.Destination.Backend(key, lease.endpoint()))));
+  }
+
+  /** The client's key, which outlives this connection. */
+  Optional<CancelRegistry.Registration> takeCancelKey() {
+    var key = cancelKey;
+    cancelKey = Optional.empty();
+    return key;
+  }
+
+  /**
+   * Says goodbye, and waits for the backend to close: then it has left its place in Postgres. One
+   * that does not is left alone after a while.
+   */
+  void finish() {
+    var _ =
+        channel.writeAndFlush(
+            new FrontendMessages(channel.alloc()).terminate().buffer(), channel.voidPromise());
+    channel.config().setAutoRead(true);
+    var late =
+        channel.eventLoop().schedule(this::close, GOODBYE_PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+    channel.closeFuture().addListener(_ -> late.cancel(false));
+  }
+
   /** Ends the startup phase: what the instance has sent goes to the handler added last. */
   void startupComplete() {
     channel.pipeline().remove(handler);
@@ -130,6 +184,18 @@ final class BackendLink {
         .thenApply(Optional::of)
         .toCompletableFuture()
         .completeOnTimeout(Optional.empty(), time.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** The relay has left the connection: another session may have it, this one has done. */
+  void giveBack(Backends backends) {
+    var settled =
+        cancelKey
+            .map(CancelRegistry.Registration::settled)
+            .orElseGet(() -> CompletableFuture.completedStage(null));
+    release();
+    // Or the connection would hold on to every session that it has served.
+    var _ = channel.closeFuture().removeListener(whenClosed);
+    backends.giveBack(channel, settled);
   }
 
   void close() {

@@ -1,6 +1,5 @@
 package io.vela.proxy.session;
 
-import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.wire.BackendType;
 import io.vela.proxy.wire.CancelKey;
 import io.vela.proxy.wire.ErrorFields;
@@ -21,6 +20,15 @@ final class BackendStartup {
 
   private BackendStartup() {}
 
+  /** Who takes what a backend says before its first ReadyForQuery, and that. */
+  interface Greeting {
+    /** It stays the caller's. */
+    void pass(TypedMessage message);
+
+    /** The backend can be cancelled with this. */
+    void key(CancelKey key);
+  }
+
   /** What follows from a message. */
   enum Next {
     /** Wait for the next. */
@@ -29,6 +37,8 @@ final class BackendStartup {
     READY,
     /** Postgres is starting or stopping; the client was told nothing. */
     RETRY,
+    /** Postgres has as many connections as it may; the client was told nothing. */
+    CROWDED,
     /** Postgres refuses the session and will close; the client was told nothing. */
     REFUSED,
     /** Postgres wants a password of its proxy; the client was told nothing. */
@@ -39,14 +49,11 @@ final class BackendStartup {
    * Handles a message, which stays the caller's.
    *
    * @param told what the client has been told of the protocol
+   * @param greeting takes what is for the client
    * @throws ProtocolViolation when it is not what Postgres sends
    */
   static Next next(
-      BackendLink backend,
-      TypedMessage message,
-      CancelRegistry keys,
-      Optional<Negotiation> told,
-      ClientLink client)
+      BackendLink backend, TypedMessage message, Optional<Negotiation> told, Greeting greeting)
       throws ProtocolViolation {
     var first = !backend.spoke();
     return switch (message.type()) {
@@ -58,12 +65,12 @@ final class BackendStartup {
         if (told.isPresent() && !backend.negotiated()) {
           throw ProtocolViolation.of("Postgres agrees to more than its branch's version can");
         }
-        pass(backend, message, client);
+        greeting.pass(message);
         yield Next.GO_ON;
       }
       case BackendType.NEGOTIATE_PROTOCOL_VERSION -> {
         if (told.isEmpty()) {
-          pass(backend, message, client);
+          greeting.pass(message);
         } else if (told.get().equals(Negotiation.parse(message.content().duplicate()))) {
           backend.noteNegotiated();
         } else {
@@ -72,35 +79,30 @@ final class BackendStartup {
         yield Next.GO_ON;
       }
       case BackendType.BACKEND_KEY_DATA -> {
-        var key = backend.register(CancelKey.parse(message.content().duplicate()), keys);
-        client.write(client.messages().backendKeyData(key));
+        greeting.key(CancelKey.parse(message.content().duplicate()));
         yield Next.GO_ON;
       }
       case BackendType.ERROR_RESPONSE -> {
-        yield first && isNotAccepting(message) ? Next.RETRY : Next.REFUSED;
+        if (!first) {
+          yield Next.REFUSED;
+        }
+        var code = ErrorFields.parse(message.content().duplicate()).code();
+        if (code.equals(SqlState.TOO_MANY_CONNECTIONS.code())) {
+          yield Next.CROWDED;
+        }
+        yield code.equals(SqlState.CANNOT_CONNECT_NOW.code()) ? Next.RETRY : Next.REFUSED;
       }
       case BackendType.READY_FOR_QUERY -> {
         if (message.content().readableBytes() != 1) {
           throw ProtocolViolation.of("ReadyForQuery of a wrong length");
         }
-        pass(backend, message, client);
+        greeting.pass(message);
         yield Next.READY;
       }
       default -> {
-        pass(backend, message, client);
+        greeting.pass(message);
         yield Next.GO_ON;
       }
     };
-  }
-
-  private static void pass(BackendLink backend, TypedMessage message, ClientLink client) {
-    backend.noteSpoke();
-    client.pass(message);
-  }
-
-  private static boolean isNotAccepting(TypedMessage error) throws ProtocolViolation {
-    return ErrorFields.parse(error.content().duplicate())
-        .code()
-        .equals(SqlState.CANNOT_CONNECT_NOW.code());
   }
 }

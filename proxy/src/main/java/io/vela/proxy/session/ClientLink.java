@@ -14,7 +14,9 @@ import io.netty.channel.socket.DuplexChannel;
 import io.vela.proxy.auth.AuthStep;
 import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.BackendMessages;
+import io.vela.proxy.wire.FrontendType;
 import io.vela.proxy.wire.MessageDecoder;
+import io.vela.proxy.wire.RawMessage;
 import io.vela.proxy.wire.StartupPacketDecoder;
 import io.vela.proxy.wire.TypedMessage;
 import java.nio.ByteBuffer;
@@ -111,21 +113,81 @@ final class ClientLink {
   /** The relay has become the last handler: hands over to it, with what was held. */
   void relayBegan() {
     channel.pipeline().remove(ClientHandler.class);
+    handOver(plaintext());
+    channel.pipeline().remove(plaintext);
+  }
+
+  private void handOver(ChannelHandlerContext before) {
     var ahead = takeHeld();
     var inputEnded = channel instanceof DuplexChannel duplex && duplex.isInputShutdown();
     if (!ahead.isReadable()) {
       ahead.release();
     } else if (inputEnded) {
       // No read is complete here: the end of the pipeline would begin another, which now fails.
-      plaintext().fireChannelRead(ahead);
+      before.fireChannelRead(ahead);
     } else {
-      plaintext().fireChannelRead(ahead).fireChannelReadComplete();
+      before.fireChannelRead(ahead).fireChannelReadComplete();
     }
     if (inputEnded) {
       // The relay was not there to be told.
-      channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+      before.fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
     }
-    channel.pipeline().remove(plaintext);
+  }
+
+  /** The relay is gone: from now on this hears what the client does. */
+  void park(ParkedHandler handler) {
+    channel.pipeline().addLast(handler);
+  }
+
+  /** The relay has become the last handler again: hands over to it, with what was held. */
+  void relayResumed() {
+    var from = channel.pipeline().context(ParkedHandler.class);
+    handOver(from);
+    channel.pipeline().remove(ParkedHandler.class);
+  }
+
+  /** What is held; it stays here. */
+  ByteBuf held() {
+    return held;
+  }
+
+  /** Forgets what of it has been read. */
+  void dropAnswered() {
+    if (!held.isReadable()) {
+      takeHeld().release();
+    } else if (held instanceof CompositeByteBuf composite) {
+      composite.discardReadComponents();
+    }
+  }
+
+  /**
+   * Reads over the request that is held first, up to the message that makes a server answer.
+   *
+   * @return whether it is there whole; else nothing is read
+   */
+  boolean skipRequest() {
+    int at = held.readerIndex();
+    while (held.writerIndex() - at > Integer.BYTES) {
+      byte type = held.getByte(at);
+      long next = at + 1L + held.getInt(at + 1);
+      if (next > held.writerIndex() || next <= at) {
+        return false;
+      }
+      at = (int) next;
+      if (type == FrontendType.QUERY
+          || type == FrontendType.SYNC
+          || type == FrontendType.FUNCTION_CALL) {
+        held.readerIndex(at);
+        dropAnswered();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether what is held begins with Terminate. */
+  boolean isLeaving() {
+    return held.isReadable() && held.getByte(held.readerIndex()) == FrontendType.TERMINATE;
   }
 
   /** Keeps bytes for whoever comes next; takes over their reference. */
@@ -193,6 +255,11 @@ final class ClientLink {
     frame.writeByte(message.type()).writeInt(Integer.BYTES + content.readableBytes());
     frame.writeBytes(content, content.readerIndex(), content.readableBytes());
     var _ = channel.write(frame, channel.voidPromise());
+  }
+
+  /** Sends on a message that another wrote, whole, at once. */
+  void writeWhole(RawMessage message) {
+    var _ = channel.writeAndFlush(message.toBuffer(), channel.voidPromise());
   }
 
   /** Sends messages, unflushed. */

@@ -18,6 +18,8 @@ public enum Ending {
   CANCEL_REQUEST("cancel_request"),
   /** Postgres ended the session and told the client why. */
   ENDED_BY_POSTGRES("ended_by_postgres"),
+  /** The client was idle for longer than its session's own bound. */
+  TIMED_OUT_IDLE("idle_session_timeout"),
   /** The backend vanished. */
   BACKEND_LOST("backend_lost"),
   /** The session had to let go of its branch, or Vela stopped. */

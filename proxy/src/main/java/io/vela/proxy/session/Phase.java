@@ -7,5 +7,7 @@ public enum Phase {
   /** Something is in flight. */
   ACTIVE,
   /** Nothing is in flight. */
-  IDLE
+  IDLE,
+  /** It has no backend, and wants nothing. */
+  PARKED
 }

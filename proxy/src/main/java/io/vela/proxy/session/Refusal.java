@@ -28,6 +28,31 @@ final class Refusal {
         .withHint(reason.hint());
   }
 
+  /** Of what a parked client waited for, in Postgres's words (ProcessInterrupts in postgres.c). */
+  static ErrorMessage canceled() {
+    return new ErrorMessage(
+        ErrorMessage.Severity.ERROR,
+        SqlState.QUERY_CANCELED,
+        "canceling statement due to user request",
+        "",
+        "");
+  }
+
+  /** Of a parked session, in Postgres's words (ProcessInterrupts in postgres.c). */
+  static ErrorMessage idleSessionTimeout() {
+    return ErrorMessage.fatal(
+        SqlState.IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout");
+  }
+
+  /** Of a session that was parked and could not be given back what it had. */
+  static ErrorMessage notRestored(String reason) {
+    return ErrorMessage.fatal(
+            SqlState.ADMIN_SHUTDOWN,
+            "terminating connection: the session could not be restored after its branch slept")
+        .withDetail(reason)
+        .withHint("Reconnect; on-idle: stay-awake keeps a branch awake while clients are there.");
+  }
+
   /** Of a session whose instance ended under it. */
   static ErrorMessage instanceEnded(InstanceExit exit) {
     return backendLost().withDetail(exit.logTail().strip());
@@ -114,6 +139,13 @@ final class Refusal {
         .withDetail(which);
   }
 
+  /** Of a branch whose Postgres had no place for another backend, for as long as one may wait. */
+  static ErrorMessage noPlace(String branch) {
+    return tooMany(
+        "Every connection that the Postgres of branch \"%s\" may have was in use."
+            .formatted(branch));
+  }
+
   /** Of bearer tokens that came over a network unencrypted. */
   static ErrorMessage bearerNotAllowed() {
     return ErrorMessage.fatal(
@@ -174,6 +206,7 @@ final class Refusal {
           RouteFailure.InUse _ ->
           SqlState.CANNOT_CONNECT_NOW;
       case RouteFailure.SuspendedByHand _,
+          RouteFailure.IdleDisconnected _,
           RouteFailure.TokenRevoked _,
           RouteFailure.ShuttingDown _ ->
           SqlState.ADMIN_SHUTDOWN;

@@ -1,24 +1,34 @@
 package io.vela.proxy.session;
 
 import io.netty.channel.Channel;
+import io.vela.config.ParkPolicy;
+import io.vela.config.value.BranchName;
 import io.vela.proxy.auth.ConnectionSecurity;
 import io.vela.proxy.relay.RelayEnd;
+import io.vela.proxy.relay.RelayPair;
 import io.vela.proxy.session.SessionState.Authenticating;
 import io.vela.proxy.session.SessionState.AwaitingStartup;
 import io.vela.proxy.session.SessionState.Closed;
 import io.vela.proxy.session.SessionState.Connecting;
 import io.vela.proxy.session.SessionState.Locating;
 import io.vela.proxy.session.SessionState.Open;
+import io.vela.proxy.session.SessionState.Parked;
+import io.vela.proxy.session.SessionState.Parking;
 import io.vela.proxy.session.SessionState.Relaying;
+import io.vela.proxy.session.SessionState.Restoring;
 import io.vela.proxy.session.SessionState.Securing;
 import io.vela.proxy.session.SessionState.Waking;
 import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.Negotiation;
+import io.vela.proxy.wire.Pings;
+import io.vela.router.BranchSession.Veto;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
+import io.vela.router.Target;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.BiConsumer;
@@ -38,6 +48,7 @@ final class Session {
   private final SessionTimer timer;
   private ConnectionSecurity security;
   private Optional<Negotiation> negotiation = Optional.empty();
+  private volatile Optional<Attended> attended = Optional.empty();
 
   private volatile SessionState state = SessionState.initial();
 
@@ -99,6 +110,105 @@ final class Session {
     answer.ifPresent(told -> client.write(client.messages().negotiateProtocolVersion(told)));
   }
 
+  /**
+   * What there is of a session once its client has proven that it may use a branch.
+   *
+   * @param policy as it was when the session last got a backend
+   */
+  private record Attended(
+      BranchName branch,
+      SessionOnBranch session,
+      ClientView view,
+      Parker parker,
+      ParkPolicy policy) {}
+
+  /** The client has proven that it may use the branch. */
+  void attend(SessionRequest request, Target target, Parker parker) {
+    var onBranch = new SessionOnBranch(this, request, parker);
+    attended =
+        Optional.of(
+            new Attended(
+                target.branch(),
+                onBranch,
+                new ClientView(request.startup().parameters()),
+                parker,
+                ParkPolicy.DEFAULT));
+    services.router().began(target.branch(), onBranch);
+  }
+
+  /** As its branch knows it. After {@link #attend}. */
+  SessionOnBranch attended() {
+    return attended.orElseThrow().session();
+  }
+
+  /** After {@link #attend}. */
+  BranchName branch() {
+    return attended.orElseThrow().branch();
+  }
+
+  /** After {@link #attend}. */
+  ClientView view() {
+    return attended.orElseThrow().view();
+  }
+
+  /** After {@link #attend}. */
+  Parker parker() {
+    return attended.orElseThrow().parker();
+  }
+
+  /** After {@link #attend}. On any thread. */
+  ParkPolicy policy() {
+    return attended.orElseThrow().policy();
+  }
+
+  /** From now on this holds. */
+  void policy(ParkPolicy now) {
+    attended =
+        attended.map(
+            all -> new Attended(all.branch(), all.session(), all.view(), all.parker(), now));
+    view().trace().pings(now.answerPings() ? Pings.of(now.pings()) : Pings.NONE);
+  }
+
+  /** On any thread. */
+  boolean isRelayingOn(BranchName branch) {
+    return state instanceof Relaying
+        && attended.filter(all -> all.branch().equals(branch)).isPresent();
+  }
+
+  /**
+   * Since when its client wants nothing, in ms since 1970; less than 0 otherwise. On any thread.
+   */
+  long quietSince() {
+    return state instanceof Relaying relaying ? relaying.relay().quietSince() : RelayPair.AT_WORK;
+  }
+
+  /** See {@link Parker#parkAlone}. On any thread. */
+  CompletionStage<Optional<Veto>> parkAlone(boolean force) {
+    return CompletableFuture.supplyAsync(
+            () -> parker().parkAlone(force), client.channel().eventLoop())
+        .thenCompose(answer -> answer);
+  }
+
+  /** See {@link Sessions#parkIdle}. On any thread. */
+  void parkIfIdle(long nowMillis) {
+    if (state instanceof Relaying relaying
+        && policy().parkAfter().isPresent()
+        && relaying.relay().quietSince() >= 0
+        && nowMillis - relaying.relay().quietSince() >= policy().parkAfter().get().toMillis()
+        && parker().mayTry(nowMillis)) {
+      var _ = parkAlone(false);
+    }
+  }
+
+  /** What the session was trying is given up: it is as it was. */
+  void parkAgain(Parked parked) {
+    state = parked;
+    if (parked.memory().isListening()) {
+      services.barrier().await(branch(), parker());
+    }
+    parker().parkedAgain(parked);
+  }
+
   SessionState state() {
     return state;
   }
@@ -110,14 +220,20 @@ final class Session {
 
   /** For metrics; on any thread. */
   Phase phase() {
-    return state instanceof Relaying relaying
-        ? (relaying.relay().idle() ? Phase.IDLE : Phase.ACTIVE)
-        : Phase.STARTING;
+    return switch (state) {
+      case Relaying relaying -> relaying.relay().idle() ? Phase.IDLE : Phase.ACTIVE;
+      case Parking _ -> Phase.IDLE;
+      case Parked _ -> Phase.PARKED;
+      default -> Phase.STARTING;
+    };
   }
 
   /** For metrics; on any thread. */
   boolean hasBackend() {
-    return state instanceof Relaying || state instanceof Connecting;
+    return switch (state) {
+      case Relaying _, Connecting _, Parking _, Restoring _ -> true;
+      default -> false;
+    };
   }
 
   /**
@@ -138,6 +254,11 @@ final class Session {
     } else {
       failed(error == null ? new IllegalStateException("the router answered nothing") : error);
     }
+  }
+
+  /** Does something on the event loop. On any thread. */
+  void onEventLoop(Runnable action) {
+    client.channel().eventLoop().execute(action);
   }
 
   /** Tells the client why, and ends the session. */
@@ -180,8 +301,17 @@ final class Session {
     switch (open) {
       case Waking waking -> waking.lease().cancel(false);
       case Connecting connecting -> connecting.backend().close();
-      case AwaitingStartup _, Securing _, Locating _, Authenticating _, Relaying _ -> {}
+      case Parking parking -> parking.backend().close();
+      case Restoring restoring -> restoring.backend().close();
+      case AwaitingStartup _, Securing _, Locating _, Authenticating _ -> {}
+      case Relaying _, Parked _ -> {}
     }
+    attended.ifPresent(
+        all -> {
+          all.view().close();
+          services.barrier().passed(all.branch(), all.parker());
+          services.router().ended(all.branch(), all.session());
+        });
     services.sessions().remove(this);
     services.metrics().ended(ending);
     log.ended(ending);
@@ -189,6 +319,7 @@ final class Session {
 
   void relayEnded(RelayEnd relayEnd) {
     if (state instanceof Relaying relaying) {
+      services.backendQueue().freed(branch());
       end(
           relaying,
           switch (relayEnd) {
@@ -207,15 +338,16 @@ final class Session {
       case Relaying relaying when relaying.backend() == backend -> tell(relaying, error);
       case Connecting connecting when connecting.backend() == backend ->
           refuse(error, Ending.REVOKED);
-      case AwaitingStartup _,
-          Securing _,
-          Locating _,
-          Authenticating _,
-          Waking _,
-          Connecting _,
-          Relaying _ -> {}
-      case Closed _ -> {}
+      case Parking parking when parking.backend() == backend -> refuse(error, Ending.REVOKED);
+      case Restoring restoring when restoring.backend() == backend -> refuse(error, Ending.REVOKED);
+      case Open _, Closed _ -> {}
     }
+  }
+
+  /** Tells the client why, and ends the session, whatever it is at. On any thread. */
+  void end(RouteFailure reason) {
+    var error = Refusal.revoked(reason);
+    stop(error, relaying -> tell(relaying, error));
   }
 
   /**

@@ -90,6 +90,10 @@ final class SessionLog {
         error.message());
   }
 
+  void parked() {
+    log.debug("session parked id={} branch={} client={}", id, branch, client);
+  }
+
   void failed(Throwable cause) {
     log.error("session failed id={} branch={} client={}", id, branch, client, cause);
   }

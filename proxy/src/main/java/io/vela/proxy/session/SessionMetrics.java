@@ -3,12 +3,14 @@ package io.vela.proxy.session;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
 import io.vela.proxy.relay.Direction;
 import io.vela.proxy.relay.RelayMeter;
 import io.vela.proxy.wire.SqlState;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
 /** What sessions count. Safe for use from any thread. */
 public final class SessionMetrics implements RelayMeter {
@@ -17,6 +19,7 @@ public final class SessionMetrics implements RelayMeter {
   private final Map<SqlState, Counter> refusals = new EnumMap<>(SqlState.class);
   private final Map<Direction, Counter> bytes = new EnumMap<>(Direction.class);
   private final Counter requests;
+  private final Timer restores;
 
   /**
    * Registers the meters.
@@ -58,6 +61,11 @@ public final class SessionMetrics implements RelayMeter {
               "direction",
               direction.name().toLowerCase(Locale.ROOT)));
     }
+    restores =
+        Timer.builder("vela.session.restore")
+            .description("Giving a parked session's state to a new backend")
+            .publishPercentileHistogram()
+            .register(meters);
     requests =
         Counter.builder("vela.requests")
             .description("Query, Sync and FunctionCall messages relayed")
@@ -74,6 +82,43 @@ public final class SessionMetrics implements RelayMeter {
     if (requestCount > 0) {
       requests.increment((double) requestCount);
     }
+  }
+
+  /** A session gave up its backend. */
+  void parked() {
+    parks("parked", "idle");
+  }
+
+  /**
+   * A session could not.
+   *
+   * @param reason one of a fixed set
+   */
+  void notParked(String reason) {
+    parks(reason.equals("busy") ? "aborted" : "vetoed", reason);
+  }
+
+  /** A session could not be given back what it had. */
+  void notRestored() {
+    parks("lost", "restore");
+  }
+
+  private void parks(String outcome, String reason) {
+    Counter.builder("vela.session.parks")
+        .description("Tries to park a session, by what came of them")
+        .tag("outcome", outcome)
+        .tag("reason", reason)
+        .register(meters)
+        .increment();
+  }
+
+  /**
+   * A parked session has a backend again.
+   *
+   * @param nanos from that backend's readiness on
+   */
+  void restored(long nanos) {
+    restores.record(nanos, TimeUnit.NANOSECONDS);
   }
 
   void ended(Ending ending) {

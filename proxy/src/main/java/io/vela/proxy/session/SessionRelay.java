@@ -1,5 +1,6 @@
 package io.vela.proxy.session;
 
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.relay.Direction;
 import io.vela.proxy.relay.RelayEnd;
 import io.vela.proxy.relay.RelayListener;
@@ -25,21 +26,38 @@ final class SessionRelay implements RelayListener {
   private final BackendLink backend;
   private final Consumer<RelayEnd> ended;
   private final RelayPair pair;
+  private final long sinceMillis = System.currentTimeMillis();
 
   /**
-   * @param transactionStatus of the backend's first ReadyForQuery
+   * @param transactionStatus of the backend's last ReadyForQuery
+   * @param view what is known of the client
+   * @param quietSince since when the client has wanted nothing, in ms since 1970
    * @param ended told when both sides are closed
    */
   SessionRelay(
       ClientLink client,
       BackendLink backend,
       byte transactionStatus,
+      ClientView view,
+      long quietSince,
+      Backends backends,
       RelayMeter meter,
       Consumer<RelayEnd> ended) {
     this.client = client;
     this.backend = backend;
     this.ended = ended;
-    this.pair = new RelayPair(client.channel(), backend.channel(), transactionStatus, this, meter);
+    this.pair =
+        new RelayPair(
+            client.channel(),
+            backend.channel(),
+            transactionStatus,
+            view.trace(),
+            quietSince,
+            this,
+            meter);
+    if (backends.isReusable(backend.channel())) {
+      pair.keepBackend(() -> backend.giveBack(backends));
+    }
   }
 
   /** Lets bytes flow, those first that were read already. */
@@ -47,6 +65,37 @@ final class SessionRelay implements RelayListener {
     pair.start();
     backend.startupComplete();
     client.relayBegan();
+  }
+
+  /** Lets bytes flow again after {@link #detach}, those first that were held. */
+  void resume() {
+    pair.start();
+    client.relayResumed();
+  }
+
+  /** Since when it is, in ms since 1970. */
+  long sinceMillis() {
+    return sinceMillis;
+  }
+
+  /** See {@link RelayPair#isQuiet}. */
+  boolean isQuiet() {
+    return pair.isQuiet();
+  }
+
+  /** See {@link RelayPair#detach}. */
+  void detach() {
+    pair.detach();
+  }
+
+  /** See {@link RelayPair#onRest}. */
+  void onRest(Runnable action) {
+    pair.onRest(action);
+  }
+
+  /** See {@link RelayPair#quietSince()}. On any thread. */
+  long quietSince() {
+    return pair.quietSince();
   }
 
   /** Whether nothing was in flight a moment ago. On any thread. */

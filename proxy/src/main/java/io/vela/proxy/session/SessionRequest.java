@@ -23,6 +23,11 @@ record SessionRequest(StartupMessage startup, BranchAddress address) {
     return address.token().filter(PresentedToken.AsBearer.class::isInstance).isPresent();
   }
 
+  /** Whether the client wants to replicate rather than to ask. */
+  boolean isReplication() {
+    return address.parameters().containsKey("replication");
+  }
+
   /** The branch for logs; a token may name one without the client saying which. */
   String branch() {
     return address.branch().map(Object::toString).orElse("-");

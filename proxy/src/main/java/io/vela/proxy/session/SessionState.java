@@ -2,6 +2,7 @@ package io.vela.proxy.session;
 
 import io.vela.agent.Role;
 import io.vela.proxy.auth.AuthMethod;
+import io.vela.proxy.park.SessionMemory;
 import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.StartupPacket;
@@ -30,14 +31,22 @@ import java.util.concurrent.CompletableFuture;
  *                 | proven
  *                 v          again
  *              Waking &lt;--------------+ ... waits for a lease
- *                 | leased           |
- *                 v                  |
- *            Connecting -------------+ ... startup with the backend; the instance was gone
- *                 | ReadyForQuery
- *                 v
- *             Relaying
- *                 | either side ends
- *                 v
+ *               ^ | leased           |
+ *               | v                  |
+ *               | Connecting --------+ ... startup with the backend; the instance was gone
+ *   has a      |  |       |
+ *   request    |  | new   | parked before
+ *               |  |       v
+ *               |  |    Restoring ........ the backend gets the session's state
+ *               |  v       | restored
+ *               |  Relaying &lt;---+-------+
+ *               |     | idle            | vetoed, or not idle any more
+ *               |     v                 |
+ *               |  Parking -------------+ ... its state is captured; the client's bytes are held
+ *               |     | captured
+ *               |     v
+ *               +- Parked ................ no backend
+ *
  *              Closed  (from every state)
  * </pre>
  */
@@ -140,7 +149,7 @@ sealed interface SessionState {
       SessionRequest request, Optional<Target> target, Optional<Role> role, AuthMethod method)
       implements Open {
     Waking wake(Target proven, CompletableFuture<BranchLease> lease) {
-      return new Waking(request, proven, lease, 1);
+      return new Waking(request, proven, lease, 1, Optional.empty());
     }
   }
 
@@ -149,22 +158,37 @@ sealed interface SessionState {
    *
    * @param lease to be cancelled when it is no longer wanted
    * @param attempt counts from 1
+   * @param parked what the session was like when it had its last backend; empty for its first
    */
   record Waking(
-      SessionRequest request, Target target, CompletableFuture<BranchLease> lease, int attempt)
+      SessionRequest request,
+      Target target,
+      CompletableFuture<BranchLease> lease,
+      int attempt,
+      Optional<Parked> parked)
       implements Open {
-    Connecting connect(BackendLink backend) {
-      return new Connecting(request, target, backend, attempt);
+    Connecting connect(BackendLink backend, NewGreeting greeting) {
+      return new Connecting(request, target, backend, greeting, attempt, parked);
     }
 
     /** After a pause. */
     Waking resume(CompletableFuture<BranchLease> newLease) {
-      return new Waking(request, target, newLease, attempt);
+      return new Waking(request, target, newLease, attempt, parked);
     }
   }
 
-  /** The branch is awake; its instance is setting up the session. */
-  record Connecting(SessionRequest request, Target target, BackendLink backend, int attempt)
+  /**
+   * The branch is awake; its instance is setting up the session.
+   *
+   * @param parked as in {@link Waking}
+   */
+  record Connecting(
+      SessionRequest request,
+      Target target,
+      BackendLink backend,
+      NewGreeting greeting,
+      int attempt,
+      Optional<Parked> parked)
       implements Open {
     /**
      * The instance was gone before it said anything.
@@ -172,17 +196,67 @@ sealed interface SessionState {
      * @param pause completed by nobody: until a new lease is asked for
      */
     Waking wakeAgain(CompletableFuture<BranchLease> pause) {
-      return new Waking(request, target, pause, attempt + 1);
+      return new Waking(request, target, pause, attempt + 1, parked);
+    }
+
+    /** There is no place for another backend: waits until there is, without counting as a try. */
+    Waking wait(CompletableFuture<BranchLease> place) {
+      return new Waking(request, target, place, attempt, parked);
     }
 
     Relaying relay(SessionRelay relay) {
-      return new Relaying(request, backend, relay);
+      return new Relaying(request, target, backend, relay);
+    }
+
+    Restoring restore(Parked former) {
+      return new Restoring(request, target, backend, greeting, former);
+    }
+  }
+
+  /** The backend is ready, and gets what the session had on its last one. */
+  record Restoring(
+      SessionRequest request,
+      Target target,
+      BackendLink backend,
+      NewGreeting greeting,
+      Parked parked)
+      implements Open {
+    Relaying relay(SessionRelay relay) {
+      return new Relaying(request, target, backend, relay);
     }
   }
 
   /** Bytes flow. */
-  record Relaying(SessionRequest request, BackendLink backend, SessionRelay relay)
-      implements Open {}
+  record Relaying(SessionRequest request, Target target, BackendLink backend, SessionRelay relay)
+      implements Open {
+    Parking park(ParkTrial trial) {
+      return new Parking(request, target, backend, trial);
+    }
+  }
+
+  /** The relay is taken apart, what the client sends is held, and the state is captured. */
+  record Parking(SessionRequest request, Target target, BackendLink backend, ParkTrial trial)
+      implements Open {
+    Parked park(SessionMemory memory) {
+      return new Parked(request, target, memory, trial.quietSince());
+    }
+
+    Relaying resume(SessionRelay relay) {
+      return new Relaying(request, target, backend, relay);
+    }
+  }
+
+  /**
+   * The client is connected and has no backend.
+   *
+   * @param quietSince since when it has wanted nothing, in ms since 1970
+   */
+  record Parked(SessionRequest request, Target target, SessionMemory memory, long quietSince)
+      implements Open {
+    Waking wake(CompletableFuture<BranchLease> lease) {
+      return new Waking(request, target, lease, 1, Optional.of(this));
+    }
+  }
 
   /** Over. */
   record Closed(Ending ending) implements SessionState {}

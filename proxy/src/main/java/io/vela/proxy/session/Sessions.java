@@ -1,15 +1,22 @@
 package io.vela.proxy.session;
 
+import io.vela.config.value.BranchName;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 
 /** All sessions of this process. Safe for use from any thread. */
 public final class Sessions {
+  /** More kinds of Postgres than that are not to be expected. */
+  private static final int MOST_SHARED = 64;
+
   private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
+  private final Map<Set<String>, Set<String>> sharedNames = new ConcurrentHashMap<>();
   private final Attendance.Counts counts = new Attendance.Counts();
 
   long nextId() {
@@ -48,6 +55,30 @@ public final class Sessions {
   /** How many there are. */
   public int size() {
     return live.size();
+  }
+
+  /** Equal sets are kept once: most sessions are told of the same parameters. */
+  Set<String> share(Set<String> names) {
+    var known = sharedNames.get(names);
+    if (known != null) {
+      return known;
+    }
+    var copy = Set.copyOf(names);
+    if (sharedNames.size() < MOST_SHARED) {
+      sharedNames.putIfAbsent(copy, copy);
+    }
+    return copy;
+  }
+
+  /** Gives back backends of sessions that have been idle for as long as their policies say. */
+  public void parkIdle() {
+    long now = System.currentTimeMillis();
+    live.forEach(session -> session.parkIfIdle(now));
+  }
+
+  /** Those of a branch that relay. */
+  Stream<Session> relaying(BranchName branch) {
+    return live.stream().filter(session -> session.isRelayingOn(branch));
   }
 
   long count(Phase phase) {

@@ -1,5 +1,6 @@
 package io.vela.proxy.wire;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.netty.buffer.ByteBuf;
@@ -17,6 +18,9 @@ public final class BackendMessages {
   private static final int AUTHENTICATION_SASL = 10;
   private static final int AUTHENTICATION_SASL_CONTINUE = 11;
   private static final int AUTHENTICATION_SASL_FINAL = 12;
+
+  /** The type's OID (src/include/catalog/pg_type.dat). */
+  private static final int INT4 = 23;
 
   private final ByteBuf out;
   private final MessageWriter writer;
@@ -99,6 +103,12 @@ public final class BackendMessages {
     return end(writer.begin(BackendType.PARAMETER_STATUS).writeString(name).writeString(value));
   }
 
+  /** The same with bytes as ISO 8859-1, whatever the client's encoding. */
+  public BackendMessages parameterStatusBytes(String name, String value) {
+    writer.begin(BackendType.PARAMETER_STATUS).writeBytes(name.getBytes(ISO_8859_1)).writeByte(0);
+    return end(writer.writeBytes(value.getBytes(ISO_8859_1)).writeByte(0));
+  }
+
   /** The key with which the client may cancel. */
   public BackendMessages backendKeyData(CancelKey key) {
     return end(writer.begin(BackendType.BACKEND_KEY_DATA).writeKey(key));
@@ -125,6 +135,64 @@ public final class BackendMessages {
         .writeInt(negotiation.unknownOptions().size());
     negotiation.unknownOptions().forEach(writer::writeString);
     return end(writer);
+  }
+
+  /** A message that says only that something is done. */
+  private BackendMessages bare(byte type) {
+    return end(writer.begin(type));
+  }
+
+  /** A statement is prepared. */
+  public BackendMessages parseComplete() {
+    return bare(BackendType.PARSE_COMPLETE);
+  }
+
+  /** A portal is made. */
+  public BackendMessages bindComplete() {
+    return bare(BackendType.BIND_COMPLETE);
+  }
+
+  /** A statement returns no rows. */
+  public BackendMessages noData() {
+    return bare(BackendType.NO_DATA);
+  }
+
+  /** There was nothing to execute. */
+  public BackendMessages emptyQueryResponse() {
+    return bare(BackendType.EMPTY_QUERY_RESPONSE);
+  }
+
+  /** A statement has no parameters. */
+  public BackendMessages noParameters() {
+    return end(writer.begin(BackendType.PARAMETER_DESCRIPTION).writeShort(0));
+  }
+
+  /**
+   * The one column of {@code SELECT} of a number.
+   *
+   * @param format 0 for text, 1 for binary
+   */
+  public BackendMessages describeNumber(int format) {
+    writer.begin(BackendType.ROW_DESCRIPTION).writeShort(1).writeString("?column?");
+    writer.writeInt(0).writeShort(0).writeInt(INT4).writeShort(Integer.BYTES).writeInt(-1);
+    return end(writer.writeShort(format));
+  }
+
+  /**
+   * The one row of {@code SELECT} of a number.
+   *
+   * @param format 0 for text, 1 for binary
+   */
+  public BackendMessages selectNumber(int number, int format) {
+    writer.begin(BackendType.DATA_ROW).writeShort(1);
+    if (format == 0) {
+      var digits = Integer.toString(number).getBytes(UTF_8);
+      writer.writeInt(digits.length).writeBytes(digits);
+    } else {
+      writer.writeInt(Integer.BYTES).writeInt(number);
+    }
+    end(writer);
+    return end(writer.begin(BackendType.COMMAND_COMPLETE).writeString("SELECT 1"));
   }
 
   private BackendMessages authentication(int code, byte[] data) {

@@ -26,6 +26,7 @@ public final class BackendTracker extends FrameTracker {
     OTHER_FIELD
   }
 
+  private final ClientTrace trace;
   private byte transactionStatus;
   private Copy copy = Copy.NONE;
   private boolean fatal;
@@ -37,7 +38,17 @@ public final class BackendTracker extends FrameTracker {
    * @param transactionStatus what that ReadyForQuery said
    */
   public BackendTracker(RequestLedger ledger, byte transactionStatus) {
+    this(ledger, new ClientTrace(Pings.NONE), transactionStatus);
+  }
+
+  /**
+   * The same, for a client of whom something is kept.
+   *
+   * @param trace told what became of what the client said
+   */
+  public BackendTracker(RequestLedger ledger, ClientTrace trace, byte transactionStatus) {
     super(ledger);
+    this.trace = trace;
     this.transactionStatus = transactionStatus;
   }
 
@@ -65,6 +76,9 @@ public final class BackendTracker extends FrameTracker {
         copy = Copy.NONE;
         fatal = false;
         ledger.answered();
+        if (ledger.idle()) {
+          trace.settled();
+        }
         return true;
       }
       case BackendType.ERROR_RESPONSE -> {
@@ -72,6 +86,7 @@ public final class BackendTracker extends FrameTracker {
         fatal = false;
         errorPart = ErrorPart.FIELD_TYPE;
         ledger.failed();
+        trace.failed();
         return true;
       }
       case BackendType.COPY_IN_RESPONSE -> {

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -12,6 +13,8 @@ import java.util.Optional;
  * takes {@link #buffer()} owns it.
  */
 public final class FrontendMessages {
+  private static final int BINARY = 1;
+
   private final ByteBuf out;
   private final MessageWriter writer;
 
@@ -73,6 +76,57 @@ public final class FrontendMessages {
   /** A simple query. */
   public FrontendMessages query(String sql) {
     return end(writer.begin(FrontendType.QUERY).writeString(sql));
+  }
+
+  /**
+   * Prepares a statement.
+   *
+   * @param name as bytes, since it is in the client's encoding; empty for the unnamed one
+   * @param sql likewise
+   * @param types OIDs of its parameters' types; 0 or none for those that are to be found out
+   */
+  public FrontendMessages parse(byte[] name, byte[] sql, int... types) {
+    writer.begin(FrontendType.PARSE).writeString(name).writeString(sql).writeShort(types.length);
+    for (int type : types) {
+      writer.writeInt(type);
+    }
+    return end(writer);
+  }
+
+  /**
+   * Makes a portal of a statement; its parameters are given and its columns asked for in binary.
+   */
+  public FrontendMessages bind(byte[] portal, byte[] statement, List<byte[]> parameters) {
+    writer.begin(FrontendType.BIND).writeString(portal).writeString(statement);
+    writer.writeShort(1).writeShort(BINARY).writeShort(parameters.size());
+    parameters.forEach(value -> writer.writeInt(value.length).writeBytes(value));
+    return end(writer.writeShort(1).writeShort(BINARY));
+  }
+
+  /** Asks for a statement's parameters and columns. */
+  public FrontendMessages describeStatement(byte[] name) {
+    return end(writer.begin(FrontendType.DESCRIBE).writeByte('S').writeString(name));
+  }
+
+  /** Runs a portal to its end. */
+  public FrontendMessages execute(byte[] portal) {
+    return end(writer.begin(FrontendType.EXECUTE).writeString(portal).writeInt(0));
+  }
+
+  /** Forgets a statement; no error if there is none. */
+  public FrontendMessages closeStatement(byte[] name) {
+    return end(writer.begin(FrontendType.CLOSE).writeByte('S').writeString(name));
+  }
+
+  /** Forgets a portal; no error if there is none. */
+  public FrontendMessages closePortal(byte[] name) {
+    return end(writer.begin(FrontendType.CLOSE).writeByte('P').writeString(name));
+  }
+
+  /** A message as a client sent it, type and length included. */
+  public FrontendMessages whole(RawMessage message) {
+    out.writeBytes(message.toBuffer());
+    return this;
   }
 
   /** Ends an extended query. */

@@ -27,6 +27,16 @@ public final class MessageDecoder extends ByteToMessageDecoder {
     this.maxLength = maxLength;
   }
 
+  /** Whether nothing has been received beyond the last whole message. */
+  public boolean isEmpty() {
+    return actualReadableBytes() == 0;
+  }
+
+  /** Whether nothing is held of a message that has only begun. */
+  public boolean isBetweenMessages() {
+    return actualReadableBytes() == 0;
+  }
+
   @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) {
     if (ended) {

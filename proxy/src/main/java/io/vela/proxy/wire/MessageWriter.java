@@ -40,6 +40,11 @@ final class MessageWriter {
     return this;
   }
 
+  MessageWriter writeShort(int value) {
+    out.writeShort(value);
+    return this;
+  }
+
   MessageWriter writeBytes(byte[] bytes) {
     out.writeBytes(bytes);
     return this;
@@ -55,6 +60,22 @@ final class MessageWriter {
       throw new IllegalArgumentException("a string of the protocol cannot hold a zero");
     }
     out.writeCharSequence(text, UTF_8);
+    out.writeByte(0);
+    return this;
+  }
+
+  /**
+   * A zero-terminated string in whatever encoding it has.
+   *
+   * @throws IllegalArgumentException when it holds a zero itself
+   */
+  MessageWriter writeString(byte[] text) {
+    for (byte value : text) {
+      if (value == 0) {
+        throw new IllegalArgumentException("a string of the protocol cannot hold a zero");
+      }
+    }
+    out.writeBytes(text);
     out.writeByte(0);
     return this;
   }

@@ -31,6 +31,11 @@ final class PayloadReader {
     return payload.readInt();
   }
 
+  int readShort() throws ProtocolViolation {
+    require(Short.BYTES);
+    return payload.readUnsignedShort();
+  }
+
   byte[] readBytes(int count) throws ProtocolViolation {
     require(count);
     var bytes = new byte[count];
@@ -72,7 +77,8 @@ final class PayloadReader {
     }
   }
 
-  private byte[] readTerminated() throws ProtocolViolation {
+  /** A zero-terminated string as it is, without the zero. */
+  byte[] readTerminated() throws ProtocolViolation {
     int length = payload.bytesBefore((byte) 0);
     if (length < 0) {
       throw ProtocolViolation.of("invalid " + message + ": a string is not terminated");

@@ -23,6 +23,8 @@ public enum SqlState {
   TOO_MANY_CONNECTIONS("53300"),
   /** A quota is used up: branches, running instances or size. */
   CONFIGURATION_LIMIT_EXCEEDED("53400"),
+  /** The client has cancelled what it waited for. */
+  QUERY_CANCELED("57014"),
   /** Vela shuts down, or the branch was suspended or reset under the client. */
   ADMIN_SHUTDOWN("57P01"),
   /** The branch's instance died under the client. */
@@ -31,6 +33,8 @@ public enum SqlState {
   CANNOT_CONNECT_NOW("57P03"),
   /** The branch was deleted under the client. */
   DATABASE_DROPPED("57P04"),
+  /** A parked client was idle for longer than its session's own bound. */
+  IDLE_SESSION_TIMEOUT("57P05"),
   /** A fault of Vela's own. */
   INTERNAL_ERROR("XX000");
 

@@ -1,15 +1,19 @@
 package io.vela.proxy.differential;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
 import io.vela.config.NetworkConfig;
+import io.vela.config.ParkPolicy;
 import io.vela.config.value.HostPort;
+import io.vela.config.value.Secret;
 import io.vela.proxy.ProxyServer;
 import io.vela.proxy.RealPostgres;
 import io.vela.proxy.ScriptedRouter;
+import io.vela.router.BranchSession;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
@@ -41,6 +45,13 @@ final class Side implements AutoCloseable {
   private final ProxyServer server;
 
   Side(int major) throws Exception {
+    this(major, false);
+  }
+
+  /**
+   * @param parkAlways whether each session is parked whenever it is idle
+   */
+  Side(int major, boolean parkAlways) throws Exception {
     postgres = RealPostgres.start(major);
     router = new ScriptedRouter(postgres.endpoint());
     router.refuses = _ -> Optional.empty();
@@ -52,11 +63,17 @@ final class Side implements AutoCloseable {
             LimitsConfig.DEFAULT,
             NetworkConfig.DEFAULT,
             router,
-            meters);
+            meters,
+            new Secret("secret"),
+            parkAlways);
   }
 
   RealPostgres postgres() {
     return postgres;
+  }
+
+  ScriptedRouter router() {
+    return router;
   }
 
   Peer direct() throws IOException {
@@ -74,7 +91,14 @@ final class Side implements AutoCloseable {
   }
 
   void awaitNoSession() {
-    await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(this::isEmpty);
+    await()
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(1))
+        .untilAsserted(
+            () -> {
+              assertThat(router.leases).allMatch(lease -> lease.closes.get() == 1);
+              assertThat(isEmpty()).isTrue();
+            });
     router.leases.clear();
   }
 
@@ -95,6 +119,22 @@ final class Side implements AutoCloseable {
     return Frontend.startup(
         version,
         Stream.concat(Stream.of(parameters), Stream.of("options", TOKEN)).toArray(String[]::new));
+  }
+
+  /** The only session through Vela, as its branch sees it. */
+  BranchSession session() {
+    await().atMost(PATIENCE).until(() -> router.sessions.size() == 1);
+    return router.sessions.getFirst();
+  }
+
+  /** What becomes of idle sessions from now on. */
+  void parking(ParkPolicy policy) {
+    router.parking = policy;
+  }
+
+  /** How many backends there are through Vela. */
+  int leases() {
+    return (int) router.leases.stream().filter(lease -> lease.closes.get() == 0).count();
   }
 
   /** How many bytes have been relayed to Postgres so far. */

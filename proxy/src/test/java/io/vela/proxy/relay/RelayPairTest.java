@@ -8,7 +8,9 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.vela.proxy.wire.Bytes;
+import io.vela.proxy.wire.ClientTrace;
 import io.vela.proxy.wire.ErrorMessage;
+import io.vela.proxy.wire.Pings;
 import io.vela.proxy.wire.SqlState;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,6 +33,8 @@ class RelayPairTest {
           client,
           backend,
           (byte) 'I',
+          new ClientTrace(Pings.NONE),
+          0,
           new RelayListener() {
             @Override
             public void clientEnded() {
@@ -108,6 +112,25 @@ class RelayPairTest {
     var _ = backend.close();
     assertThat(events).last().isEqualTo("closed CLIENT_TERMINATED");
     assertThat(client.isOpen()).isFalse();
+  }
+
+  @Test
+  void aBackendThatIsKeptDoesNotHearTheGoodbye() {
+    pair.keepBackend(() -> events.add("left"));
+    client.writeInbound(buffer(new Bytes().message('X', "")));
+    assertThat(backend.<ByteBuf>readOutbound()).isNull();
+    assertThat(backend.isOpen()).isTrue();
+    assertThat(client.isOpen()).isFalse();
+    assertThat(events).contains("left").last().isEqualTo("closed CLIENT_TERMINATED");
+  }
+
+  @Test
+  void aBackendThatIsAtWorkIsNotKept() {
+    pair.keepBackend(() -> events.add("left"));
+    fromClient(new Bytes().message('Q', "select 1\0"));
+    fromClient(new Bytes().message('X', ""));
+    assertThat(events).doesNotContain("left");
+    assertThat(client.isOpen()).isTrue();
   }
 
   @Test

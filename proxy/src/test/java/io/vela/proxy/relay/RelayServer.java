@@ -14,9 +14,11 @@ import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.vela.proxy.wire.BackendType;
+import io.vela.proxy.wire.ClientTrace;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.FrontendMessages;
 import io.vela.proxy.wire.MessageDecoder;
+import io.vela.proxy.wire.Pings;
 import io.vela.proxy.wire.SqlState;
 import io.vela.proxy.wire.StartupPacket;
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
@@ -134,6 +136,8 @@ final class RelayServer {
                 client,
                 backend,
                 payload.getByte(payload.readerIndex()),
+                new ClientTrace(Pings.NONE),
+                0,
                 ending,
                 (_, bytes, _) -> relayed.addAndGet(bytes));
         ending.pair = pair;

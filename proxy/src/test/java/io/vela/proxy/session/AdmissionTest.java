@@ -18,6 +18,7 @@ import io.vela.config.value.Secret;
 import io.vela.proxy.ScriptedRouter;
 import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
+import io.vela.proxy.backend.Backends;
 import io.vela.proxy.cancel.CancelForwarder;
 import io.vela.proxy.cancel.CancelRegistry;
 import io.vela.proxy.net.Entrance;
@@ -56,11 +57,14 @@ class AdmissionTest {
                 new SessionServices(
                     router,
                     new Authenticator(new Secret("secret"), InstantSource.system(), random),
-                    connector,
+                    new Backends(connector, meters),
                     keys,
                     new CancelForwarder(keys, connector, meters),
                     sessions,
                     new SessionMetrics(meters, sessions),
+                    new ListenerBarrier(),
+                    new BackendQueue(sessions),
+                    false,
                     () -> LimitsConfig.DEFAULT),
                 channel),
             Entrance.open(ListenerConfig.DEFAULT))

@@ -41,6 +41,7 @@ class RefusalTest {
         arguments(new RouteFailure.InUse("in use", List.of()), "57P03"),
         arguments(new RouteFailure.BranchDeleted(BRANCH), "57P04"),
         arguments(new RouteFailure.SuspendedByHand(BRANCH), "57P01"),
+        arguments(new RouteFailure.IdleDisconnected(BRANCH, Duration.ofMinutes(1)), "57P01"),
         arguments(new RouteFailure.WakeTimedOut(BRANCH, Duration.ofSeconds(30)), "57P03"),
         arguments(
             new RouteFailure.AgentFailed("no room", new CloneFailure.PoolFull(1, 2)), "53100"),

@@ -48,7 +48,8 @@ class SessionStateTest {
             .locate(REQUEST)
             .authenticate(TARGET, Optional.empty(), new BearerTokenAuth())
             .wake(TARGET, lease);
-    assertThat(waking).isEqualTo(new SessionState.Waking(REQUEST, TARGET, lease, 1));
+    assertThat(waking)
+        .isEqualTo(new SessionState.Waking(REQUEST, TARGET, lease, 1, Optional.empty()));
     var again = new CompletableFuture<BranchLease>();
     assertThat(waking.resume(again).lease()).isSameAs(again);
     assertThat(waking.close(Ending.GAVE_UP)).isEqualTo(new SessionState.Closed(Ending.GAVE_UP));

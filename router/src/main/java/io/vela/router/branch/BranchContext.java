@@ -2,6 +2,7 @@ package io.vela.router.branch;
 
 import io.vela.router.room.Room;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 
@@ -25,4 +26,11 @@ public record BranchContext(
     StartPermits starts,
     Room room,
     Supplier<Duration> wakeTimeout,
-    Duration lettingGo) {}
+    Duration lettingGo) {
+  /** Does nothing for a while. */
+  void pause(Duration time) throws InterruptedException {
+    var over = new CountDownLatch(1);
+    scheduler.after(time, over::countDown);
+    over.await();
+  }
+}

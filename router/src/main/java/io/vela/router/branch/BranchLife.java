@@ -6,10 +6,14 @@ import io.vela.router.BranchSession;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
+import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchState.Creating;
+import io.vela.router.branch.BranchState.Parking;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
+import io.vela.router.branch.BranchState.Suspended;
+import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.room.Place;
 import java.time.Instant;
@@ -49,6 +53,9 @@ final class BranchLife {
   private CompletableFuture<Void> changed = new CompletableFuture<>();
   private CompletableFuture<BranchRow> creation = new CompletableFuture<>();
   private CompletableFuture<InstanceExit> exit = new CompletableFuture<>();
+  private CompletableFuture<Disturbance> disturbance = new CompletableFuture<>();
+  private boolean yielding;
+  private Optional<ParkTry> lastTry = Optional.empty();
 
   BranchLife(
       BranchMachine machine,
@@ -85,6 +92,18 @@ final class BranchLife {
    * @param done completes once it has and listeners know; fails when it takes too long
    */
   record Stop(Reason reason, CompletableFuture<Void> done) {}
+
+  /** What comes while sessions are asked to park. */
+  sealed interface Disturbance {
+    /** Somebody wants the branch. */
+    record Arrival(SessionLabel who) implements Disturbance {}
+
+    /** Nobody may come any more. */
+    record Barred(RouteFailure reason) implements Disturbance {}
+
+    /** The instance has ended. */
+    record Ended() implements Disturbance {}
+  }
 
   /** What one is told who has waited for as long as he may. */
   private RouteFailure late() {
@@ -210,6 +229,63 @@ final class BranchLife {
       barred = Optional.of(reason);
       waiters.takeAll().forEach(waiter -> refuse(waiter.future(), reason));
       withdrawIfUnwanted();
+      disturb(new Disturbance.Barred(reason));
+    }
+
+    /**
+     * Who comes from now on waits until the sessions have been asked.
+     *
+     * @param yields whether who comes is in the way
+     * @return completes with the first thing that comes in the way
+     */
+    CompletableFuture<Disturbance> beginParking(Running running, boolean yields) {
+      to(running.park(now()));
+      yielding = yields;
+      disturbance = new CompletableFuture<>();
+      return disturbance;
+    }
+
+    /**
+     * The state, if it is still that of one attempt.
+     *
+     * @param attempt what {@link #beginParking} gave it
+     */
+    @SuppressWarnings("ReferenceEquality") // A future is no one's equal but its own.
+    Optional<Parking> parking(CompletableFuture<Disturbance> attempt) {
+      return state instanceof Parking parking && disturbance == attempt
+          ? Optional.of(parking)
+          : Optional.empty();
+    }
+
+    /** Of no consequence unless sessions are being asked to park. */
+    void disturb(Disturbance by) {
+      var told = disturbance;
+      if (yielding || !(by instanceof Disturbance.Arrival)) {
+        after.add(() -> told.complete(by));
+      }
+    }
+
+    /** The branch stays awake; who came meanwhile is let in. */
+    void abandonParking(Parking parking) {
+      var running = parking.abandon();
+      to(running);
+      grantWaiters(running);
+      tellIfIdle();
+    }
+
+    void grantWaiters(Running running) {
+      waiters
+          .takeAll()
+          .forEach(waiter -> grant(waiter.future(), waiter.session(), running.endpoint()));
+    }
+
+    /** How it went when its sessions were last asked to park; empty for never since it woke. */
+    Optional<ParkTry> lastTry() {
+      return lastTry;
+    }
+
+    void tried(ParkTry how) {
+      lastTry = Optional.of(how);
     }
 
     /** Lets in again whom that reason kept out. */
@@ -256,6 +332,7 @@ final class BranchLife {
     /** An instance runs from now on. */
     void watch() {
       exit = new CompletableFuture<>();
+      lastTry = Optional.empty();
       leases.used();
       var clone = row.orElseThrow();
       long started = ++generation;
@@ -263,10 +340,10 @@ final class BranchLife {
     }
 
     /**
-     * @param told to the holders of leases
+     * @param told to those who hold leases still
      */
-    void beginStop(Running running, Reason reason, RouteFailure told) {
-      to(running.suspend(now()));
+    void beginStop(Suspending next, Reason reason, RouteFailure told) {
+      to(next);
       lodging.place().ifPresent(Place::leaving);
       stop = new Stop(reason, new CompletableFuture<>());
       after.addAll(leases.revokeAll(told));
@@ -277,8 +354,9 @@ final class BranchLife {
     }
 
     /** The instance has ended by itself. */
-    void ended(Running running) {
-      to(running.exited(now()));
+    void ended(Suspended asleep) {
+      to(asleep);
+      disturb(new Disturbance.Ended());
       leaveRoom();
       leases.forgetHeld();
       var done = new CompletableFuture<Void>();

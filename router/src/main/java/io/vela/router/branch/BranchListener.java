@@ -30,6 +30,15 @@ public interface BranchListener {
   /** A branch was stopped, did not stop in time, or ended by itself. */
   void suspended(BranchMachine branch, Reason reason, Outcome outcome);
 
+  /** A branch has other settings of its own from now on. */
+  void configured(BranchMachine branch);
+
+  /** It was tried to put a branch to sleep under its sessions. */
+  void parkTried(BranchMachine branch, Reason reason, ParkOutcome outcome);
+
+  /** A branch is being deleted: its sessions, also those that do without it now, are to end. */
+  void deleting(BranchMachine branch, RouteFailure told);
+
   /** A branch is no more, or never came to be; its machine is over. */
   void gone(BranchMachine branch);
 
@@ -56,6 +65,8 @@ public interface BranchListener {
     ROOM,
     /** Somebody asked for it. */
     REQUESTED,
+    /** Somebody asked for it to begin anew. */
+    RESTART,
     /** It is to be deleted. */
     DELETE,
     /** Vela stops. */

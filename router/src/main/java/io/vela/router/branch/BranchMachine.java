@@ -12,6 +12,7 @@ import io.vela.router.branch.BranchState.Absent;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Deleting;
 import io.vela.router.branch.BranchState.Failed;
+import io.vela.router.branch.BranchState.Parking;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.branch.BranchState.Suspended;
@@ -19,6 +20,8 @@ import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.branch.BranchState.Trashed;
 import io.vela.router.catalog.BranchRow;
 import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -34,6 +37,7 @@ import java.util.function.Consumer;
 public final class BranchMachine {
   private final BranchName name;
   private final BranchLife life;
+  private final BranchContext context;
   private final BranchOperations operations;
 
   private BranchMachine(
@@ -44,7 +48,8 @@ public final class BranchMachine {
       Optional<BranchRow> row) {
     this.name = name;
     this.life = new BranchLife(this, context, whenOver, state, row);
-    this.operations = new BranchOperations(name, life, context.work());
+    this.context = context;
+    this.operations = new BranchOperations(this, life, context);
   }
 
   /** A branch that does not exist yet. */
@@ -100,7 +105,21 @@ public final class BranchMachine {
                 step.row(),
                 step.leases().sessions(),
                 step.waiters().size(),
-                step.lodging().isAwaited()));
+                step.lodging().isAwaited(),
+                step.lastTry()));
+  }
+
+  /** What the branch has of its own has changed in the catalogue. */
+  void configured(long id, BranchSettings settings) {
+    life.move(
+        step ->
+            step.row()
+                .filter(row -> row.id() == id)
+                .ifPresent(
+                    row -> {
+                      step.row(row.with(settings));
+                      step.tell(listener -> listener.configured(this));
+                    }));
   }
 
   /** What is done by hand. */
@@ -145,6 +164,10 @@ public final class BranchMachine {
     switch (step.state()) {
       case Running running -> step.grant(future, session, running.endpoint());
       case Creating _, Starting _, Suspending _ -> step.waiters().add(future, session);
+      case Parking _ -> {
+        step.waiters().add(future, session);
+        step.disturb(new BranchLife.Disturbance.Arrival(session.label()));
+      }
       case Suspended suspended -> {
         step.waiters().add(future, session);
         step.beginStart(suspended.start(now));
@@ -204,7 +227,7 @@ public final class BranchMachine {
             case Failed _, Creating _, Suspended _, Starting _ -> {
               return Optional.of(failed(taken));
             }
-            case Running _, Suspending _, Deleting _, Trashed _ -> {
+            case Running _, Parking _, Suspending _, Deleting _, Trashed _ -> {
               return Optional.of(failed(taken));
             }
           }
@@ -246,8 +269,84 @@ public final class BranchMachine {
         step -> {
           var unused = runningUnused(step, sinceEpoch);
           unused.ifPresent(
-              running -> step.beginStop(running, reason, new RouteFailure.ShuttingDown()));
+              running ->
+                  step.beginStop(
+                      running.suspend(step.now()), reason, new RouteFailure.ShuttingDown()));
           return unused.isPresent();
+        });
+  }
+
+  /**
+   * How a branch that runs is used.
+   *
+   * @param sessions those that hold leases
+   * @param unusedSince while there are none
+   * @param epoch tells whether somebody has come since
+   */
+  public record Use(BranchRow row, List<BranchSession> sessions, Instant unusedSince, long epoch) {
+    /** Since when all of them are quiet; empty when one is not, or there are none. */
+    public Optional<Instant> quietSince() {
+      return BranchMachine.quietSince(sessions);
+    }
+  }
+
+  /** How the branch is used; empty when it does not run, or is being parked. */
+  public Optional<Use> use() {
+    return life.step(
+        step ->
+            step.state() instanceof Running
+                ? step.row().map(row -> use(row, step.leases()))
+                : Optional.empty());
+  }
+
+  private static Use use(BranchRow row, Leases leases) {
+    return new Use(row, leases.sessions(), leases.unusedSince(), leases.epoch());
+  }
+
+  private static Optional<Instant> quietSince(List<BranchSession> sessions) {
+    var since = sessions.stream().map(session -> session.activity().quietSince()).toList();
+    return since.stream().allMatch(Optional::isPresent)
+        ? since.stream().flatMap(Optional::stream).max(Comparator.naturalOrder())
+        : Optional.empty();
+  }
+
+  /**
+   * A branch that runs and whose sessions are all quiet.
+   *
+   * @param since when
+   */
+  public record Quiet(BranchMachine machine, Use use, Instant since) {}
+
+  /** Since when all sessions are quiet; empty when one is not, or there are none. */
+  Optional<Quiet> quiet() {
+    return use().flatMap(use -> use.quietSince().map(since -> new Quiet(this, use, since)));
+  }
+
+  /** Tries to put the branch to sleep under its sessions; blocks until it is decided. */
+  public ParkOutcome park(ParkOrder order) throws InterruptedException {
+    var outcome = new ParkAttempt(name, life, context, order).run();
+    if (!(outcome instanceof ParkOutcome.Moot)) {
+      context.listener().parkTried(this, order.reason(), outcome);
+    }
+    return outcome;
+  }
+
+  /**
+   * Begins to suspend a branch and ends its sessions, if all have been quiet since then and nobody
+   * has come; the check and the move are one step.
+   *
+   * @param told to them
+   */
+  public boolean disconnectIfQuiet(long sinceEpoch, Instant since, RouteFailure told) {
+    return life.step(
+        step -> {
+          if (!(step.state() instanceof Running running)
+              || step.leases().epoch() != sinceEpoch
+              || quietSince(step.leases().sessions()).filter(at -> !at.isAfter(since)).isEmpty()) {
+            return false;
+          }
+          step.beginStop(running.suspend(step.now()), Reason.IDLE, told);
+          return true;
         });
   }
 

@@ -9,12 +9,15 @@ import io.vela.router.branch.BranchState.Absent;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Deleting;
 import io.vela.router.branch.BranchState.Failed;
+import io.vela.router.branch.BranchState.Parking;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.branch.BranchState.Suspended;
 import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.branch.BranchState.Trashed;
 import io.vela.router.catalog.BranchRow;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -31,46 +34,136 @@ import org.slf4j.LoggerFactory;
 final class BranchOperations {
   private static final Logger log = LoggerFactory.getLogger(BranchOperations.class);
 
+  /** How soon sessions that were at work are looked at again. */
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
+
   private final BranchName name;
+  private final BranchMachine machine;
   private final BranchLife life;
-  private final BranchWork work;
+  private final BranchContext context;
 
   /** One deletion at a time; held while it works. */
   private final ReentrantLock deletions = new ReentrantLock(true);
 
-  BranchOperations(BranchName name, BranchLife life, BranchWork work) {
-    this.name = name;
+  BranchOperations(BranchMachine machine, BranchLife life, BranchContext context) {
+    this.name = machine.name();
+    this.machine = machine;
     this.life = life;
-    this.work = work;
+    this.context = context;
   }
 
   private record Wait(CompletableFuture<Void> until, boolean last) {}
 
   /**
-   * Puts the branch to sleep and waits until it is.
+   * Parks the branch's sessions, puts it to sleep and waits until it is.
    *
-   * @param force revokes leases; without it they are a {@link RouteFailure.InUse}
+   * @param force ends those that cannot be parked; without it they are a {@link RouteFailure.InUse}
+   */
+  void suspend(boolean force, Reason reason) throws RouteException, InterruptedException {
+    var order = ParkOrder.byHand(name, reason, force);
+    while (true) {
+      var wait = life.step(step -> suspendUnlessHeld(step, order));
+      if (wait.isPresent()) {
+        await(wait.get().until());
+        if (wait.get().last()) {
+          return;
+        }
+      } else if (parked(order)) {
+        await(life.step(BranchLife.Step::stop).done());
+        return;
+      }
+    }
+  }
+
+  /** Empty when sessions must be parked first. */
+  private Optional<Wait> suspendUnlessHeld(BranchLife.Step step, ParkOrder order) {
+    if (!(step.state() instanceof Running) || step.leases().isEmpty()) {
+      return Optional.of(end(step, order.told(), order.reason()));
+    }
+    return step.barred().map(reason -> new Wait(failed(reason), true));
+  }
+
+  /**
+   * @return whether it is being stopped; else it must be looked at again
+   */
+  private boolean parked(ParkOrder order) throws RouteException, InterruptedException {
+    return switch (machine.park(order)) {
+      case ParkOutcome.Parked _ -> true;
+      case ParkOutcome.Vetoed(var objections) -> throw inUse(strings(objections));
+      case ParkOutcome.Busy(var uses) -> throw inUse(strings(uses));
+      case ParkOutcome.Failed(var cause) when isRunning() -> throw inUse(List.of(cause));
+      case ParkOutcome.Failed _, ParkOutcome.Wanted _, ParkOutcome.Moot _ -> false;
+    };
+  }
+
+  private boolean isRunning() {
+    return life.step(step -> step.state() instanceof Running);
+  }
+
+  private static List<String> strings(List<?> things) {
+    return things.stream().map(Object::toString).toList();
+  }
+
+  /**
+   * As {@link #suspend}, but gives sessions that are at work the time to end what they do.
+   *
+   * @param patience how much
+   */
+  void stopToRestart(boolean force, Duration patience) throws RouteException, InterruptedException {
+    var deadline = now().plus(patience);
+    while (true) {
+      while (isAtWork() && now().isBefore(deadline)) {
+        context.pause(LOOK_AGAIN);
+      }
+      try {
+        suspend(false, Reason.RESTART);
+        return;
+      } catch (RouteException e) {
+        if (!(e.failure() instanceof RouteFailure.InUse)) {
+          throw e;
+        }
+        if (isAtWork() && now().isBefore(deadline)) {
+          continue; // It began after it was looked at.
+        }
+        if (!force) {
+          throw e;
+        }
+        suspend(true, Reason.RESTART);
+        return;
+      }
+    }
+  }
+
+  private boolean isAtWork() {
+    return life.step(step -> step.leases().sessions()).stream()
+        .anyMatch(session -> session.activity().quietSince().isEmpty());
+  }
+
+  private Instant now() {
+    return context.scheduler().clock().instant();
+  }
+
+  /**
+   * Ends the branch's sessions, puts it to sleep and waits until it is.
+   *
    * @param told to holders of leases
    */
-  void suspend(boolean force, RouteFailure told, Reason reason)
-      throws RouteException, InterruptedException {
+  private void end(RouteFailure told, Reason reason) throws RouteException, InterruptedException {
     Wait wait;
     do {
-      wait = life.step(step -> suspend(step, force, told, reason));
+      wait = life.step(step -> end(step, told, reason));
       await(wait.until());
     } while (!wait.last());
   }
 
-  private Wait suspend(BranchLife.Step step, boolean force, RouteFailure told, Reason reason) {
+  private Wait end(BranchLife.Step step, RouteFailure told, Reason reason) {
     return switch (step.state()) {
-      case Running _ when !force && !step.leases().isEmpty() ->
-          new Wait(CompletableFuture.failedFuture(inUse(step)), true);
       case Running running -> {
-        step.beginStop(running, reason, told);
+        step.beginStop(running.suspend(step.now()), reason, told);
         yield new Wait(step.stop().done(), true);
       }
       case Suspending _ -> new Wait(step.stop().done(), true);
-      case Creating _, Starting _ -> new Wait(step.changed(), false);
+      case Creating _, Starting _, Parking _ -> new Wait(step.changed(), false);
       // It sleeps already; but listeners may not have been told yet of the stop that led here.
       case Suspended _ -> new Wait(step.stop().done().exceptionally(_ -> null), true);
       case Absent _, Failed _, Deleting _, Trashed _ ->
@@ -82,7 +175,7 @@ final class BranchOperations {
   void shutDown() throws RouteException, InterruptedException {
     var reason = new RouteFailure.ShuttingDown();
     life.move(step -> step.bar(reason));
-    suspend(true, reason, Reason.SHUTDOWN);
+    end(reason, Reason.SHUTDOWN);
   }
 
   /**
@@ -100,12 +193,13 @@ final class BranchOperations {
       }
       BranchRow condemned;
       try {
-        suspend(true, reason, Reason.DELETE);
+        end(reason, Reason.DELETE);
         condemned = condemn();
       } catch (RouteException | InterruptedException e) {
         life.move(step -> step.unbar(reason));
         throw e;
       }
+      life.move(step -> step.tell(listener -> listener.deleting(machine, reason)));
       destroy(condemned);
     } finally {
       deletions.unlock();
@@ -119,7 +213,8 @@ final class BranchOperations {
         switch (step.state()) {
           case Absent _, Trashed _ -> true;
           case Failed failed -> failed.step() == Failed.Step.CREATE;
-          case Creating _, Suspended _, Starting _, Running _, Suspending _, Deleting _ -> false;
+          case Creating _, Suspended _, Starting _, Deleting _ -> false;
+          case Running _, Parking _, Suspending _ -> false;
         };
     if (nothingThere) {
       return Optional.of(noSuchBranch());
@@ -141,7 +236,7 @@ final class BranchOperations {
                     step.state() instanceof Failed failed && failed.step() == Failed.Step.DESTROY));
     var row = found.row().orElseThrow(this::noSuchBranch);
     if (!found.condemned()) {
-      work.condemn(row);
+      context.work().condemn(row);
     }
     return row;
   }
@@ -154,10 +249,11 @@ final class BranchOperations {
                   case Suspended suspended -> suspended.delete(step.now());
                   case Failed failed -> failed.delete(step.now());
                   case Absent _, Creating _, Starting _, Running _ -> throw step.illegal("delete");
-                  case Suspending _, Deleting _, Trashed _ -> throw step.illegal("delete");
+                  case Parking _, Suspending _, Deleting _, Trashed _ ->
+                      throw step.illegal("delete");
                 }));
     try {
-      work.destroy(condemned);
+      context.work().destroy(condemned);
     } catch (RouteException e) {
       destroyFailed(condemned, e.failure());
       throw e;
@@ -195,16 +291,25 @@ final class BranchOperations {
 
   private RouteException inUse(BranchLife.Step step) {
     var users =
-        new ArrayList<>(step.leases().sessions().stream().map(s -> s.description()).toList());
+        new ArrayList<>(
+            step.leases().sessions().stream().map(s -> s.label().description()).toList());
     if (!step.waiters().isEmpty()) {
       users.add(step.waiters().size() + " waiting for it to run");
     }
+    return inUse(users);
+  }
+
+  private RouteException inUse(List<String> users) {
     return new RouteException(
         new RouteFailure.InUse("branch \"" + name + "\" is in use", List.copyOf(users)));
   }
 
   private RouteException noSuchBranch() {
     return new RouteException(new RouteFailure.NoSuchBranch(name));
+  }
+
+  private static CompletableFuture<Void> failed(RouteFailure reason) {
+    return CompletableFuture.failedFuture(new RouteException(reason));
   }
 
   private static void await(CompletableFuture<Void> future)

@@ -10,13 +10,16 @@ import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchListener.WakeKind;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Failed;
+import io.vela.router.branch.BranchState.Parking;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
+import io.vela.router.branch.BranchState.Suspended;
 import io.vela.router.branch.BranchState.Suspending;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.room.Place;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -151,9 +154,7 @@ final class BranchProgress {
         kind,
         step.waiters().size(),
         Duration.between(began, running.since()).toMillis());
-    step.waiters()
-        .takeAll()
-        .forEach(waiter -> step.grant(waiter.future(), waiter.session(), running.endpoint()));
+    step.grantWaiters(running);
     step.tellIfIdle();
   }
 
@@ -248,15 +249,24 @@ final class BranchProgress {
           }
           var exit = step.exit();
           step.after(() -> exit.complete(how));
-          if (step.state() instanceof Running running) {
+          Optional<Suspended> asleep =
+              switch (step.state()) {
+                case Running running -> Optional.of(running.exited(step.now()));
+                case Parking parking -> Optional.of(parking.exited(step.now()));
+                default -> Optional.empty();
+              };
+          if (asleep.isPresent()) {
             log.warn(
                 "branch instance ended by itself branch={} clone={} sessions={} log-tail=\"{}\"",
                 machine.name(),
                 how.id(),
                 step.leases().sessions().size(),
                 how.logTail());
-            step.ended(running);
+            step.ended(asleep.get());
             tellSuspended(step, Reason.EXIT, Outcome.FAILED);
+            if (!step.waiters().isEmpty()) {
+              step.beginStart(asleep.get().start(step.now()));
+            }
           }
         });
   }

@@ -17,6 +17,10 @@ import java.util.Locale;
  *                                               ├──────────────exited─────────────────────┤
  *                                               └──stopped── Suspending ◄──suspend────────┘
  *
+ *   Running ──park──► Parking ──abandon──► Running    (a veto, or somebody came)
+ *                     Parking ──suspend──► Suspending (its sessions are parked)
+ *                     Parking ──exited───► Suspended
+ *
  *   Creating ──handed out──► Running     (of a warm clone)
  *   Starting ──withdrawn──► Suspended    (nobody waits for its room any more)
  *
@@ -42,10 +46,20 @@ public sealed interface BranchState {
       case Suspended _ -> "suspended";
       case Starting _ -> "starting";
       case Running _ -> "running";
+      case Parking _ -> "parking";
       case Suspending _ -> "suspending";
       case Failed _ -> "failed";
       case Deleting _ -> "deleting";
       case Trashed _ -> "trashed";
+    };
+  }
+
+  /** Whether an instance runs and accepts connections. */
+  default boolean isAwake() {
+    return switch (this) {
+      case Running _, Parking _ -> true;
+      case Absent _, Creating _, Suspended _, Starting _, Suspending _ -> false;
+      case Failed _, Deleting _, Trashed _ -> false;
     };
   }
 
@@ -114,6 +128,31 @@ public sealed interface BranchState {
    * @param endpoint where
    */
   record Running(Endpoint endpoint, Instant since) implements BranchState {
+    Suspending suspend(Instant now) {
+      return new Suspending("", now);
+    }
+
+    Parking park(Instant now) {
+      return new Parking(this, now);
+    }
+
+    /** The instance ended by itself; recovery is for the next start. */
+    Suspended exited(Instant now) {
+      return new Suspended(now);
+    }
+  }
+
+  /**
+   * Its sessions are asked to do without their backends. Its instance runs, and who comes waits.
+   *
+   * @param from what it goes back to if they cannot
+   */
+  record Parking(Running from, Instant since) implements BranchState {
+    /** They stay, as if nothing had been. */
+    Running abandon() {
+      return from;
+    }
+
     Suspending suspend(Instant now) {
       return new Suspending("", now);
     }

@@ -1,5 +1,6 @@
 package io.vela.router.branch;
 
+import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
@@ -32,6 +33,9 @@ public interface BranchWork {
 
   /** Completes when the running instance has ended. Never fails. */
   CompletionStage<InstanceExit> exit(BranchRow branch);
+
+  /** What the running instance is at by itself and for its sessions. */
+  Activity activity(BranchRow branch) throws CloneException;
 
   /** Keeps what the instance knows and the sleeping clone cannot tell, then stops it cleanly. */
   void stop(BranchRow branch) throws CloneException;

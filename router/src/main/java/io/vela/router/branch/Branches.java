@@ -66,6 +66,14 @@ public final class Branches {
         .toList();
   }
 
+  /** Those that run and whose sessions are all quiet, the longest quiet first. */
+  public List<BranchMachine.Quiet> quiet() {
+    return machines.values().stream()
+        .flatMap(machine -> machine.quiet().stream())
+        .sorted(Comparator.comparing(BranchMachine.Quiet::since))
+        .toList();
+  }
+
   /** What is known under a name, whatever its state. */
   public Optional<BranchStatus> find(BranchName name) {
     return Optional.ofNullable(machines.get(name)).map(BranchMachine::status);
@@ -113,8 +121,23 @@ public final class Branches {
 
   /** Puts a branch to sleep and waits until it is. */
   public void suspend(BranchName name, boolean force) throws RouteException, InterruptedException {
-    var told = new RouteFailure.SuspendedByHand(name);
-    existing(name).byHand().suspend(force, told, Reason.REQUESTED);
+    existing(name).byHand().suspend(force, Reason.REQUESTED);
+  }
+
+  /**
+   * Puts a branch to sleep and waits until it is, so that it can begin anew.
+   *
+   * @param patience how long sessions that are at work may take to end what they do
+   */
+  public void stopToRestart(BranchName name, boolean force, Duration patience)
+      throws RouteException, InterruptedException {
+    existing(name).byHand().stopToRestart(force, patience);
+  }
+
+  /** What a branch has of its own has changed in the catalogue. */
+  public void configured(BranchRow row, BranchSettings settings) {
+    Optional.ofNullable(machines.get(row.name()))
+        .ifPresent(machine -> machine.configured(row.id(), settings));
   }
 
   /** Deletes a branch and waits until it is gone. */

@@ -17,6 +17,7 @@ final class HeldLease implements BranchLease {
   private final CompletionStage<InstanceExit> exit;
   private final CompletableFuture<RouteFailure> revoked = new CompletableFuture<>();
   private final AtomicBoolean closed = new AtomicBoolean();
+  private final CompletableFuture<Void> given = new CompletableFuture<>();
 
   HeldLease(
       BranchMachine machine,
@@ -31,6 +32,11 @@ final class HeldLease implements BranchLease {
 
   BranchSession session() {
     return session;
+  }
+
+  /** Completes once its holder has given it back. */
+  CompletableFuture<Void> givenBack() {
+    return given;
   }
 
   /** Never called under the machine's lock: the holder's reaction runs in here. */
@@ -62,6 +68,7 @@ final class HeldLease implements BranchLease {
   public void close() {
     if (closed.compareAndSet(false, true)) {
       machine.release(this);
+      given.complete(null);
     }
   }
 }

@@ -1,7 +1,7 @@
 package io.vela.router.branch;
 
+import io.vela.router.BranchSession;
 import io.vela.router.RouteFailure;
-import io.vela.router.SessionRouter.SessionLabel;
 import java.time.Instant;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -43,8 +43,13 @@ final class Leases {
   }
 
   /** Who holds them, in the order in which they came. */
-  List<SessionLabel> sessions() {
-    return held.stream().map(lease -> lease.session().label()).toList();
+  List<BranchSession> sessions() {
+    return held.stream().map(HeldLease::session).toList();
+  }
+
+  /** Those that are held, in the order in which they were given. */
+  List<HeldLease> held() {
+    return List.copyOf(held);
   }
 
   void add(HeldLease lease) {

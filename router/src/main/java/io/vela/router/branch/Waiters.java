@@ -6,6 +6,7 @@ import io.vela.router.RouteFailure;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Lock;
@@ -77,6 +78,11 @@ final class Waiters {
     var all = new ArrayList<>(waiting);
     waiting.clear();
     return all;
+  }
+
+  /** Who has waited for longest. */
+  Optional<BranchSession> first() {
+    return waiting.stream().map(Waiter::session).findFirst();
   }
 
   boolean isEmpty() {

@@ -4,9 +4,8 @@ import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
-import java.time.Duration;
+import io.vela.router.Router.BranchSettings;
 import java.time.Instant;
-import java.util.Optional;
 
 /**
  * A branch as the catalogue has it.
@@ -16,7 +15,7 @@ import java.util.Optional;
  * @param snapshot what the clone was made from
  * @param baseline the baseline whose policy holds
  * @param phase how far its making or unmaking has come
- * @param suspendAfter instead of the policy's
+ * @param settings what is not as the policy says
  * @param createdAt when it was made
  */
 public record BranchRow(
@@ -26,11 +25,16 @@ public record BranchRow(
     SnapshotId snapshot,
     BaselineName baseline,
     Phase phase,
-    Optional<Duration> suspendAfter,
+    BranchSettings settings,
     Instant createdAt) {
+  /** The same with other settings. */
+  public BranchRow with(BranchSettings other) {
+    return new BranchRow(id, name, cloneId, snapshot, baseline, phase, other, createdAt);
+  }
+
   /** What a crash may have interrupted. */
   public enum Phase {
-    /** The clone may be there or not; it holds nothing that anyone was promised. */
+    /** As earlier versions wrote it before the clone, which may be there or not: nobody has it. */
     CREATING,
     /** The clone is there. */
     READY,

@@ -5,8 +5,8 @@ import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
+import io.vela.router.Router.BranchSettings;
 import io.vela.router.route.TokenId;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -19,8 +19,8 @@ import java.util.function.Consumer;
  * they fail with stands with each.
  *
  * <p>The order of writes lets a crash at any point be put right by {@link Reconciler}: a branch's
- * row is there before its clone and until after it; a snapshot's row is there only while its volume
- * is.
+ * row is there only while its clone is, or says that it goes; a snapshot's row is there only while
+ * its volume is.
  */
 public interface Catalog extends AutoCloseable {
   /** All baselines. */
@@ -33,13 +33,18 @@ public interface Catalog extends AutoCloseable {
   List<BranchRow> branches() throws RouteException;
 
   /**
-   * Writes the row of a branch that is about to be made from the baseline's current snapshot.
+   * Writes the row of a branch whose clone is there.
    *
-   * @throws RouteException with {@link io.vela.router.RouteFailure.AlreadyExists} or {@link
-   *     io.vela.router.RouteFailure.NoSuchBaseline}
+   * @param snapshot of the baseline: what the clone was made from
+   * @throws RouteException with {@link io.vela.router.RouteFailure.AlreadyExists}, or with {@link
+   *     io.vela.router.RouteFailure.NoSuchBaseline} when there is no such snapshot of it any more
    */
   BranchRow insertBranch(
-      BranchName name, CloneId clone, BaselineName baseline, Optional<Duration> suspendAfter)
+      BranchName name,
+      CloneId clone,
+      BaselineName baseline,
+      SnapshotId snapshot,
+      BranchSettings settings)
       throws RouteException;
 
   /** Clones without a name. */
@@ -48,8 +53,14 @@ public interface Catalog extends AutoCloseable {
   /** Moves a branch on. */
   void setPhase(long branch, BranchRow.Phase phase) throws RouteException;
 
+  /** Changes what a branch has of its own. */
+  void setSettings(long branch, BranchSettings settings) throws RouteException;
+
   /** Removes a branch's row and with it its tokens; no error when it is not there. */
   void removeBranch(long branch) throws RouteException;
+
+  /** The same, by its clone. */
+  void removeBranch(CloneId clone) throws RouteException;
 
   /** Adds a snapshot and makes it the baseline's current one, the baseline too if it is new. */
   BaselineRow switchBaseline(BaselineName baseline, SnapshotId snapshot) throws RouteException;

@@ -10,6 +10,7 @@ import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
+import io.vela.router.Router.BranchSettings;
 import io.vela.router.catalog.CatalogPool.StatementFailed;
 import io.vela.router.route.TokenId;
 import io.vertx.core.Vertx;
@@ -36,7 +37,8 @@ public final class PgCatalog implements Catalog {
   private static final Logger log = LoggerFactory.getLogger(PgCatalog.class);
 
   static final String BRANCH_COLUMNS =
-      "id, name, clone, snapshot, baseline, phase, suspend_after_ms, created_at";
+      "id, name, clone, snapshot, baseline, phase, suspend_after_ms, on_idle, park_after_ms,"
+          + " created_at";
 
   private static final String TOKEN_COLUMNS =
       "id, verifier, branch, baseline, roles, rights, expires_at, revoked, created_at";
@@ -113,35 +115,36 @@ public final class PgCatalog implements Catalog {
 
   @Override
   public BranchRow insertBranch(
-      BranchName name, CloneId clone, BaselineName baseline, Optional<Duration> suspendAfter)
+      BranchName name,
+      CloneId clone,
+      BaselineName baseline,
+      SnapshotId snapshot,
+      BranchSettings settings)
       throws RouteException {
-    var sql =
-        "insert into branch (name, clone, snapshot, baseline, phase, suspend_after_ms)"
-            + " select $1, $2, snapshot, name, 'creating', $4 from baseline where name = $3"
-            + " returning "
-            + BRANCH_COLUMNS;
-    for (int attempt = 1; ; attempt++) {
-      try {
-        var rows =
-            pool.tryRun(
-                sql,
-                name.value(),
-                clone.value(),
-                baseline.value(),
-                suspendAfter.map(Duration::toMillis).orElse(null));
-        return map(rows, PgRows::branch).stream()
-            .findFirst()
-            .orElseThrow(
-                () -> new RouteException(new RouteFailure.NoSuchBaseline(baseline.value())));
-      } catch (StatementFailed e) {
-        if (e.sqlState().equals(UNIQUE_VIOLATION)) {
-          throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()), e);
-        }
-        // The baseline got a newer snapshot meanwhile, and the one read here was removed.
-        if (!e.sqlState().equals(FOREIGN_KEY_VIOLATION) || attempt == 3) {
-          throw e.asUnavailable();
-        }
+    try {
+      var rows =
+          pool.tryRun(
+              "insert into branch"
+                  + " (name, clone, snapshot, baseline, phase,"
+                  + " suspend_after_ms, on_idle, park_after_ms)"
+                  + " values ($1, $2, $3, $4, 'ready', $5, $6, $7) returning "
+                  + BRANCH_COLUMNS,
+              name.value(),
+              clone.value(),
+              snapshot.value(),
+              baseline.value(),
+              PgRows.millis(settings.suspendAfter()),
+              PgRows.text(settings.onIdle()),
+              PgRows.millis(settings.parkAfter()));
+      return PgRows.branch(rows.iterator().next());
+    } catch (StatementFailed e) {
+      if (e.sqlState().equals(UNIQUE_VIOLATION)) {
+        throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()), e);
       }
+      if (e.sqlState().equals(FOREIGN_KEY_VIOLATION)) {
+        throw new RouteException(new RouteFailure.NoSuchBaseline(baseline.value()), e);
+      }
+      throw e.asUnavailable();
     }
   }
 
@@ -152,9 +155,27 @@ public final class PgCatalog implements Catalog {
 
   @Override
   public void setPhase(long branch, BranchRow.Phase phase) throws RouteException {
-    var changed =
+    demandRow(
+        branch,
         pool.run("update branch set phase = $2 where id = $1", branch, PgRows.name(phase))
-            .rowCount();
+            .rowCount());
+  }
+
+  @Override
+  public void setSettings(long branch, BranchSettings settings) throws RouteException {
+    demandRow(
+        branch,
+        pool.run(
+                "update branch set suspend_after_ms = $2, on_idle = $3, park_after_ms = $4"
+                    + " where id = $1",
+                branch,
+                PgRows.millis(settings.suspendAfter()),
+                PgRows.text(settings.onIdle()),
+                PgRows.millis(settings.parkAfter()))
+            .rowCount());
+  }
+
+  private static void demandRow(long branch, int changed) throws RouteException {
     if (changed == 0) {
       throw new RouteException(
           new RouteFailure.CatalogUnavailable("branch row " + branch + " has gone"));
@@ -164,6 +185,11 @@ public final class PgCatalog implements Catalog {
   @Override
   public void removeBranch(long branch) throws RouteException {
     pool.run("delete from branch where id = $1", branch);
+  }
+
+  @Override
+  public void removeBranch(CloneId clone) throws RouteException {
+    pool.run("delete from branch where clone = $1", clone.value());
   }
 
   @Override

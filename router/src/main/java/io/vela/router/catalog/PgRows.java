@@ -2,9 +2,11 @@ package io.vela.router.catalog;
 
 import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
+import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
+import io.vela.router.Router.BranchSettings;
 import io.vela.router.route.TokenId;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
@@ -17,6 +19,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
+import org.jspecify.annotations.Nullable;
 
 /** Rows of the catalogue as values. */
 final class PgRows {
@@ -49,7 +52,10 @@ final class PgRows {
         new SnapshotId(row.getString("snapshot")),
         new BaselineName(row.getString("baseline")),
         BranchRow.Phase.valueOf(row.getString("phase").toUpperCase(Locale.ROOT)),
-        Optional.ofNullable(row.getLong("suspend_after_ms")).map(Duration::ofMillis),
+        new BranchSettings(
+            Optional.ofNullable(row.getLong("suspend_after_ms")).map(Duration::ofMillis),
+            Optional.ofNullable(row.getString("on_idle")).map(OnIdle::parse),
+            Optional.ofNullable(row.getLong("park_after_ms")).map(Duration::ofMillis)),
         row.getOffsetDateTime("created_at").toInstant());
   }
 
@@ -76,6 +82,14 @@ final class PgRows {
     return baseline == null
         ? new TokenScope.TheSystem()
         : new TokenScope.OneBaseline(new BaselineName(baseline));
+  }
+
+  static @Nullable Long millis(Optional<Duration> time) {
+    return time.map(Duration::toMillis).orElse(null);
+  }
+
+  static @Nullable String text(Optional<?> value) {
+    return value.map(Object::toString).orElse(null);
   }
 
   static String name(BranchRow.Phase phase) {

@@ -8,8 +8,8 @@ import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
+import io.vela.router.Router.BranchSettings;
 import io.vela.router.catalog.CatalogPool.StatementFailed;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -44,19 +44,23 @@ final class PgWarmRows implements WarmRows {
   }
 
   @Override
-  public Optional<BranchRow> handOut(
-      CloneId clone, BranchName name, Optional<Duration> suspendAfter) throws RouteException {
+  public Optional<BranchRow> handOut(CloneId clone, BranchName name, BranchSettings settings)
+      throws RouteException {
     try {
       return map(
               pool.tryRun(
                   "with taken as (delete from warm_clone where clone = $1 returning *)"
                       + " insert into branch"
-                      + " (name, clone, snapshot, baseline, phase, suspend_after_ms)"
-                      + " select $2, clone, snapshot, baseline, 'ready', $3 from taken returning "
+                      + " (name, clone, snapshot, baseline, phase,"
+                      + " suspend_after_ms, on_idle, park_after_ms)"
+                      + " select $2, clone, snapshot, baseline, 'ready', $3, $4, $5 from taken"
+                      + " returning "
                       + PgCatalog.BRANCH_COLUMNS,
                   clone.value(),
                   name.value(),
-                  suspendAfter.map(Duration::toMillis).orElse(null)),
+                  PgRows.millis(settings.suspendAfter()),
+                  PgRows.text(settings.onIdle()),
+                  PgRows.millis(settings.parkAfter())),
               PgRows::branch)
           .stream()
           .findFirst();

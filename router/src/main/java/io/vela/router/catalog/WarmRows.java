@@ -5,7 +5,7 @@ import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
-import java.time.Duration;
+import io.vela.router.Router.BranchSettings;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,7 +32,7 @@ public interface WarmRows {
    * @throws RouteException with {@link io.vela.router.RouteFailure.AlreadyExists}, and nothing has
    *     changed; with {@link io.vela.router.RouteFailure.CatalogUnavailable}, and it may have
    */
-  Optional<BranchRow> handOut(CloneId clone, BranchName name, Optional<Duration> suspendAfter)
+  Optional<BranchRow> handOut(CloneId clone, BranchName name, BranchSettings settings)
       throws RouteException;
 
   /** Makes it a warm clone again, if it became a branch. */

@@ -5,6 +5,7 @@ import io.vela.router.branch.BranchMachine;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
 import io.vela.router.branch.Errand;
+import io.vela.router.branch.ParkOutcome;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.room.Room;
 import java.time.Duration;
@@ -19,18 +20,24 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Makes room for branches that wait for it: warm clones are given up first, then the branch goes to
- * sleep that has been unused for longest and in which Postgres itself has nothing to do.
+ * sleep that has been unused for longest and in which Postgres itself has nothing to do, then the
+ * one whose sessions have been quiet for longest and can be parked.
  *
  * <p>It looks when somebody begins to wait and when a branch becomes unused; and again every second
- * while somebody waits, since what Postgres does by itself ends without a word.
+ * while somebody waits, since quietness comes, and what Postgres does by itself ends, without a
+ * word.
  */
 public final class RoomMaker implements Room.Maker {
   private static final Logger log = LoggerFactory.getLogger(RoomMaker.class);
   private static final Duration LOOK_AGAIN = Duration.ofSeconds(1);
 
+  /** Sessions that are quiet for a shorter time are taken to be between two requests. */
+  private static final Duration QUIET = Duration.ofSeconds(1);
+
   private final Room room;
   private final IdleSuspender idle;
   private final BooleanSupplier giveUpWarm;
+  private final Scheduler scheduler;
   private final Errand errand;
 
   private volatile Optional<Branches> branches = Optional.empty();
@@ -51,6 +58,7 @@ public final class RoomMaker implements Room.Maker {
     this.room = room;
     this.idle = idle;
     this.giveUpWarm = giveUpWarm;
+    this.scheduler = scheduler;
     this.errand = new Errand(threads, scheduler, this::makeRoom);
   }
 
@@ -74,7 +82,7 @@ public final class RoomMaker implements Room.Maker {
         .filter(
             branch ->
                 switch (branch.state().label()) {
-                  case "running", "starting", "suspending" -> !branch.waitsForRoom();
+                  case "running", "parking", "starting", "suspending" -> !branch.waitsForRoom();
                   default -> false;
                 })
         .map(this::describe)
@@ -92,7 +100,7 @@ public final class RoomMaker implements Room.Maker {
                 .orElse(branch.state().label())
             : branch.sessions().size()
                 + " sessions, first "
-                + branch.sessions().getFirst().description();
+                + branch.sessions().getFirst().label().description();
     return "branch %s: %s".formatted(branch.name(), why);
   }
 
@@ -100,11 +108,43 @@ public final class RoomMaker implements Room.Maker {
     busy.clear();
     boolean freed = true;
     while (freed && room.wanted() > 0) {
-      freed = giveUpWarm.getAsBoolean() || suspendOne();
+      freed = giveUpWarm.getAsBoolean() || suspendOne() || parkOne();
     }
     if (room.wanted() > 0) {
       errand.dueAfter(LOOK_AGAIN);
     }
+  }
+
+  /** Of branches whose sessions are all quiet, the longest quiet sleeps. */
+  private boolean parkOne() {
+    var now = scheduler.clock().instant();
+    for (var quiet : branches.map(Branches::quiet).orElse(List.of())) {
+      if (busy.containsKey(quiet.machine())
+          || quiet.since().plus(QUIET).isAfter(now)
+          || idle.mayTryAt(quiet.use()).isAfter(now)
+          || !idle.parks(quiet.use().row())) {
+        continue;
+      }
+      if (room.wanted() == 0) {
+        return false;
+      }
+      try {
+        switch (idle.park(quiet.machine(), quiet.use(), Reason.ROOM)) {
+          case ParkOutcome.Parked _ -> {
+            return true;
+          }
+          case ParkOutcome.Busy(var uses) -> busy.put(quiet.machine(), uses.getFirst().toString());
+          case ParkOutcome.Vetoed(var objections) ->
+              busy.put(quiet.machine(), objections.getFirst().toString());
+          case ParkOutcome.Failed(var cause) -> busy.put(quiet.machine(), cause);
+          case ParkOutcome.Wanted _, ParkOutcome.Moot _ -> {}
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt(); // Only the end of Vela interrupts these threads.
+        return false;
+      }
+    }
+    return false;
   }
 
   private boolean suspendOne() {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.vela.agent.CloneFailure;
+import io.vela.agent.Source;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
@@ -278,6 +279,46 @@ class BranchLifeTest {
     vela.lease("pr-1");
     assertThat(failure(vela.ask("pr-2"))).isInstanceOf(RouteFailure.CatalogUnavailable.class);
     assertThat(vela.registry.get("vela.catalog.up").gauge().value()).isZero();
+  }
+
+  @Test
+  void aCloneThatCannotBeWrittenDownGoes() throws Exception {
+    vela.catalog.left("pr-2", vela.agent.snapshots.iterator().next(), BranchRow.Phase.READY);
+
+    assertThat(failure(vela.ask("pr-2"))).isInstanceOf(RouteFailure.AlreadyExists.class);
+
+    assertThat(vela.agent.clones).isEmpty();
+    assertThat(vela.catalog.branches).hasSize(1);
+  }
+
+  @Test
+  void aCloneStaysWhileNobodyKnowsWhetherItIsWrittenDown() throws Exception {
+    vela.catalog.onInsertBranch = () -> vela.catalog.down = true;
+
+    assertThat(failure(vela.ask("pr-1"))).isInstanceOf(RouteFailure.CatalogUnavailable.class);
+
+    assertThat(vela.agent.clones).hasSize(1);
+  }
+
+  @Test
+  void aBranchOfASnapshotThatWasSupersededMeanwhileIsMadeOfTheNewOne() throws Exception {
+    vela.catalog.onInsertBranch =
+        () -> {
+          vela.catalog.onInsertBranch = () -> {};
+          try {
+            vela.router.importBaseline(VelaConfig.MAIN, new Source.Empty(18, List.of()), _ -> {});
+          } catch (RouteException | InterruptedException e) {
+            throw new IllegalStateException(e);
+          }
+        };
+
+    vela.lease("pr-1");
+
+    assertThat(vela.agent.snapshots).hasSize(1);
+    assertThat(vela.catalog.branches.values())
+        .extracting(BranchRow::snapshot)
+        .containsExactlyElementsOf(vela.agent.snapshots);
+    assertThat(vela.agent.clones).hasSize(1);
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.vela.router.branch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.vela.agent.Activity;
 import io.vela.agent.CloneFailure;
 import io.vela.agent.CloneId;
 import io.vela.agent.Endpoint;
@@ -17,6 +18,7 @@ import io.vela.router.Router.BranchSettings;
 import io.vela.router.branch.BranchState.Absent;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Deleting;
+import io.vela.router.branch.BranchState.Parking;
 import io.vela.router.branch.BranchState.Running;
 import io.vela.router.branch.BranchState.Starting;
 import io.vela.router.branch.BranchState.Suspended;
@@ -53,7 +55,7 @@ class BranchProgressTest {
           SnapshotId.random(),
           VelaConfig.MAIN,
           BranchRow.Phase.READY,
-          Optional.empty(),
+          BranchSettings.POLICY,
           T0);
 
   private static final List<BranchState> STATES =
@@ -63,6 +65,7 @@ class BranchProgressTest {
           new Suspended(T0),
           new Starting(0, T0),
           new Running(ENDPOINT, T0),
+          new Parking(new Running(ENDPOINT, T0), T0),
           new Suspending("", T0),
           new Starting(0, T0).failed(CAUSE, T0),
           new Deleting(T0),
@@ -147,6 +150,19 @@ class BranchProgressTest {
     assertThat(state(life)).isEqualTo(state);
   }
 
+  @ParameterizedTest
+  @MethodSource("awake")
+  void theEndOfTheInstanceLeavesItAsleep(BranchState state) {
+    var life = life(state);
+    new BranchProgress(machine(), life, context())
+        .exited(0, new InstanceExit(ROW.cloneId(), false, ""));
+    assertThat(state(life).label()).isEqualTo("suspended");
+  }
+
+  static Stream<BranchState> awake() {
+    return STATES.stream().filter(BranchState::isAwake);
+  }
+
   static List<BranchState> states() {
     return STATES;
   }
@@ -182,7 +198,7 @@ class BranchProgressTest {
     var running = new Running(ENDPOINT, T0);
     var life =
         new BranchLife(machine(), context(listener, work::add), _ -> {}, running, Optional.of(ROW));
-    life.move(step -> step.beginStop(running, BranchListener.Reason.SHUTDOWN, CAUSE));
+    life.move(step -> step.beginStop(running.suspend(T0), BranchListener.Reason.SHUTDOWN, CAUSE));
     var stop = life.step(BranchLife.Step::stop).done().thenRun(() -> heard.add("who stopped it"));
     var changed = life.step(BranchLife.Step::changed).thenRun(() -> heard.add("who waited"));
 
@@ -233,6 +249,11 @@ class BranchProgressTest {
     }
 
     @Override
+    public Activity activity(BranchRow branch) {
+      throw new AssertionError();
+    }
+
+    @Override
     public void stop(BranchRow branch) {}
 
     @Override
@@ -258,6 +279,15 @@ class BranchProgressTest {
 
     @Override
     public void suspended(BranchMachine branch, Reason reason, Outcome outcome) {}
+
+    @Override
+    public void configured(BranchMachine branch) {}
+
+    @Override
+    public void parkTried(BranchMachine branch, Reason reason, ParkOutcome outcome) {}
+
+    @Override
+    public void deleting(BranchMachine branch, RouteFailure told) {}
 
     @Override
     public void gone(BranchMachine branch) {}

@@ -25,10 +25,25 @@ class BranchStateTest {
     var running = suspended.start(T1).started(new Endpoint.UnixSocket("/s"), T1);
     assertThat(running.label()).isEqualTo("running");
     assertThat(running.exited(T1)).isEqualTo(suspended);
+    var parking = running.park(T1);
+    assertThat(parking.label()).isEqualTo("parking");
+    assertThat(parking.abandon()).isSameAs(running);
+    assertThat(parking.exited(T1)).isEqualTo(suspended);
+    assertThat(parking.suspend(T1)).isEqualTo(running.suspend(T1));
     var suspending = running.suspend(T1);
     assertThat(suspending.late("slow").trouble()).isEqualTo("slow");
     assertThat(suspending.stopped(T1)).isEqualTo(suspended);
     assertThat(suspended.delete(T1).trashed(T1)).isEqualTo(new BranchState.Trashed(T1));
+  }
+
+  @Test
+  void anInstanceRunsInTwoStatesOnly() {
+    var running = new BranchState.Running(new Endpoint.UnixSocket("/s"), T0);
+    assertThat(running.isAwake()).isTrue();
+    assertThat(running.park(T0).isAwake()).isTrue();
+    assertThat(running.suspend(T0).isAwake()).isFalse();
+    assertThat(new BranchState.Suspended(T0).isAwake()).isFalse();
+    assertThat(new BranchState.Suspended(T0).start(T0).isAwake()).isFalse();
   }
 
   @Test

@@ -6,11 +6,13 @@ import static org.awaitility.Awaitility.await;
 
 import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
+import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
+import io.vela.router.Router.BranchSettings;
 import io.vela.router.catalog.BranchRow.Phase;
 import io.vela.router.route.TokenId;
 import io.vertx.core.Vertx;
@@ -31,6 +33,11 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(120)
 class PgCatalogTest {
+  private static final BranchSettings OWN =
+      new BranchSettings(
+          Optional.of(Duration.ofSeconds(7)),
+          Optional.of(OnIdle.STAY_AWAKE),
+          Optional.of(Duration.ofMillis(1500)));
   private static final BaselineName MAIN = new BaselineName("main");
   private static final BranchName PR = new BranchName("pr-1");
   private static CatalogServer server;
@@ -75,7 +82,12 @@ class PgCatalogTest {
   }
 
   private BranchRow insert() throws RouteException {
-    return catalog.insertBranch(PR, CloneId.random(), MAIN, Optional.of(Duration.ofSeconds(7)));
+    var snapshot =
+        catalog.baselines().stream()
+            .map(BaselineRow::current)
+            .findFirst()
+            .orElseGet(SnapshotId::random);
+    return catalog.insertBranch(PR, CloneId.random(), MAIN, snapshot, OWN);
   }
 
   @Test
@@ -91,16 +103,21 @@ class PgCatalogTest {
     catalog.switchBaseline(MAIN, snapshot);
     var row = insert();
     assertThat(row.snapshot()).isEqualTo(snapshot);
-    assertThat(row.phase()).isEqualTo(Phase.CREATING);
-    assertThat(row.suspendAfter()).contains(Duration.ofSeconds(7));
+    assertThat(row.phase()).isEqualTo(Phase.READY);
+    assertThat(row.settings()).isEqualTo(OWN);
 
-    catalog.setPhase(row.id(), Phase.READY);
+    catalog.setSettings(row.id(), BranchSettings.POLICY);
+    assertThat(catalog.branches()).containsExactly(row.with(BranchSettings.POLICY));
+    catalog.setPhase(row.id(), Phase.DELETING);
     assertThat(catalog.branches())
         .singleElement()
         .extracting(BranchRow::phase)
-        .isEqualTo(Phase.READY);
+        .isEqualTo(Phase.DELETING);
     catalog.removeBranch(row.id());
     catalog.removeBranch(row.id());
+    assertThat(catalog.branches()).isEmpty();
+
+    catalog.removeBranch(insert().cloneId());
     assertThat(catalog.branches()).isEmpty();
   }
 
@@ -139,15 +156,16 @@ class PgCatalogTest {
     assertThat(catalog.warm().all()).containsExactly(clone);
     assertThat(catalog.branches()).isEmpty();
 
-    var row = catalog.warm().handOut(clone, PR, Optional.of(Duration.ofSeconds(7))).orElseThrow();
+    var row = catalog.warm().handOut(clone, PR, OWN).orElseThrow();
 
     assertThat(row.cloneId()).isEqualTo(clone);
     assertThat(row.snapshot()).isEqualTo(snapshot);
     assertThat(row.phase()).isEqualTo(Phase.READY);
-    assertThat(row.suspendAfter()).contains(Duration.ofSeconds(7));
+    assertThat(row.settings()).isEqualTo(OWN);
     assertThat(catalog.branches()).containsExactly(row);
     assertThat(catalog.warm().all()).isEmpty();
-    assertThat(catalog.warm().handOut(clone, new BranchName("other"), Optional.empty())).isEmpty();
+    assertThat(catalog.warm().handOut(clone, new BranchName("other"), BranchSettings.POLICY))
+        .isEmpty();
 
     catalog.warm().takeBack(clone);
     catalog.warm().takeBack(clone);
@@ -163,7 +181,7 @@ class PgCatalogTest {
     insert();
     var clone = CloneId.random();
     catalog.warm().insert(clone, MAIN);
-    assertThatThrownBy(() -> catalog.warm().handOut(clone, PR, Optional.empty()))
+    assertThatThrownBy(() -> catalog.warm().handOut(clone, PR, BranchSettings.POLICY))
         .extracting(e -> ((RouteException) e).failure())
         .isEqualTo(new RouteFailure.AlreadyExists("branch", "pr-1"));
     assertThat(catalog.warm().all()).containsExactly(clone);

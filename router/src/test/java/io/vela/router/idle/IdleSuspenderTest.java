@@ -48,7 +48,10 @@ class IdleSuspenderTest {
     var lease = vela.lease("pr-1");
     vela.time.pass(Duration.ofHours(1));
     assertThat(vela.agent.count("activity")).isZero();
-    assertThat(vela.router.why(PR).reasons()).containsExactly("session psql");
+    assertThat(vela.router.why(PR).reasons())
+        .singleElement()
+        .asString()
+        .startsWith("session psql: active since ");
 
     lease.close();
     vela.time.pass(Duration.ofSeconds(61));

@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 import io.vela.agent.Activity;
 import io.vela.agent.CloneFailure;
 import io.vela.config.value.BranchName;
+import io.vela.router.FakeSession;
 import io.vela.router.RouteFailure;
 import io.vela.router.RouterFixture;
 import io.vela.router.branch.BranchLease;
@@ -243,5 +244,42 @@ class RoomMakerTest {
     vela.limitRunning(2);
 
     get(waiting);
+  }
+
+  @Test
+  void whereSessionsAreQuietForLongestRoomIsMadeWhenNobodyIsUnused() throws Exception {
+    var first = vela.connect("a");
+    vela.time.pass(Duration.ofSeconds(2));
+    var second = vela.connect("b");
+    vela.time.pass(Duration.ofSeconds(2));
+    vela.lease("c").close();
+
+    vela.lease("d");
+    assertThat(vela.state("c")).isEqualTo("suspended");
+    vela.lease("e");
+
+    assertThat(vela.state("a")).isEqualTo("suspended");
+    assertThat(vela.state("b")).isEqualTo("running");
+    assertThat(first.calls).containsExactly("prepare", "confirm", "park");
+    assertThat(second.calls).isEmpty();
+    assertThat(suspends()).isEqualTo(2);
+  }
+
+  @Test
+  void whatCannotBeParkedIsLeftAloneAndNamed() throws Exception {
+    var temporary = vela.connect("a");
+    temporary.onPrepare = FakeSession.veto("temporary-objects");
+    vela.connect("b").isAtWork();
+    vela.lease("c");
+    vela.time.pass(Duration.ofSeconds(2));
+
+    var waiting = vela.ask("d");
+    await().until(() -> temporary.count("resume") == 1);
+    vela.time.pass(Duration.ofSeconds(5));
+    assertThat(waiting).isNotDone();
+
+    temporary.disconnect();
+    get(waiting);
+    assertThat(temporary.count("prepare")).isEqualTo(1);
   }
 }

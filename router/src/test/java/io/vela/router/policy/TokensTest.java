@@ -244,6 +244,19 @@ class TokensTest {
   }
 
   @Test
+  void aParkedSessionOfARevokedTokenIsToldToo() throws Exception {
+    var token = mint("pr-1");
+    var session = vela.connect("app~" + token.id(), "pr-1");
+    var other = vela.connect("pr-1");
+    vela.router.suspend(new BranchName("pr-1"), false);
+
+    vela.router.revokeToken(token.id());
+
+    assertThat(get(session.ended)).isEqualTo(new RouteFailure.TokenRevoked(token.id().value()));
+    assertThat(other.ended).isNotDone();
+  }
+
+  @Test
   void whatIsNotThereIsNotRevoked() {
     assertThatThrownBy(() -> vela.router.revokeToken(new TokenId("zzzzzz")))
         .hasMessageContaining("does not exist");

@@ -153,7 +153,8 @@ class WarmClonesTest {
 
   @Test
   void oneThatIsCreatedByHandIsWarmTooAndHasItsOwnSettings() throws Exception {
-    var own = new BranchSettings(Optional.of(Duration.ofSeconds(5)));
+    var own =
+        new BranchSettings(Optional.of(Duration.ofSeconds(5)), Optional.empty(), Optional.empty());
     var view = vela.router.createBranch(PR, VelaConfig.MAIN, own);
 
     assertThat(view.state()).isEqualTo("running");

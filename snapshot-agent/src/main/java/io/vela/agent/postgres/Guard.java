@@ -44,6 +44,12 @@ public final class Guard {
     settings.put("shared_buffers", (sharedBuffers.bytes() >> 10) + "kB");
     // What the host has set aside was set aside for another server.
     settings.put("huge_pages", "off");
+    if (major >= 18) {
+      // Three processes less for each branch; what is not cached is read ahead by the kernel.
+      settings.put("io_method", "sync");
+      // Memory is set aside for each; as many as autovacuum_max_workers has by default.
+      settings.put("autovacuum_worker_slots", "3");
+    }
     durable(settings, durability);
     return settings;
   }

@@ -13,6 +13,8 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A btrfs file system in a sparse file, for hosts whose own file system cannot copy on write. It
@@ -24,6 +26,7 @@ final class LoopImage {
   /** Below this btrfs cannot work well. */
   private static final ByteSize SMALLEST = ByteSize.parse("256MB");
 
+  private static final Logger log = LoggerFactory.getLogger(LoopImage.class);
   private static final long MIB = 1 << 20;
 
   /** Where btrfs keeps its magic number: at byte 64 of the super block, which is at 64 KiB. */
@@ -145,9 +148,25 @@ final class LoopImage {
         StorageCommand.run(
             "mount", "-t", "btrfs", "-o", options, devices.getFirst(), folder.toString());
       }
+      bypassHostCache();
       return true;
     } catch (IOException e) {
       throw failed("%s could not be mounted: %s".formatted(file, e), e);
+    }
+  }
+
+  /**
+   * Lets the loop device read and write the file past the host's page cache, which would hold a
+   * second copy of everything and make each flush write all that others left in it. Where the
+   * host's file system cannot do that, it works all the same.
+   */
+  private void bypassHostCache() throws CloneException {
+    for (var device : devices()) {
+      try {
+        StorageCommand.run("losetup", "--direct-io=on", device);
+      } catch (CloneException e) {
+        log.info("loop device not in direct mode device={} cause=\"{}\"", device, e.getMessage());
+      }
     }
   }
 

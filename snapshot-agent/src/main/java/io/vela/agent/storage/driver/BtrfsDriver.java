@@ -15,6 +15,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.regex.Pattern;
 
 /**
@@ -72,29 +74,56 @@ public final class BtrfsDriver implements StorageDriver {
 
   @Override
   public void snapshot(Path source, Path target) throws CloneException {
-    snapshot(source, target, List.of("-r"));
+    snapshot(source, target, true);
   }
 
   @Override
   public void clone(Path source, Path target) throws CloneException {
-    snapshot(source, target, List.of());
+    snapshot(source, target, false);
   }
 
-  private void snapshot(Path source, Path target, List<String> options) throws CloneException {
-    // Into a folder that is there, btrfs would make the snapshot below it.
+  private void snapshot(Path source, Path target, boolean readOnly) throws CloneException {
     if (FileTree.exists(target)) {
       throw new CloneException(new StorageFailed(target + " is there already", ""));
     }
-    var argv = new ArrayList<>(List.of("btrfs", "subvolume", "snapshot"));
-    argv.addAll(options);
-    argv.add(source.toString());
-    argv.add(target.toString());
+    if (Thread.currentThread().isInterrupted()) {
+      throw new CloneException(new StorageFailed("interrupted before " + target + " was made", ""));
+    }
+    // On a thread of its own: in the kernel a virtual thread would hold its carrier.
+    var call = new FutureTask<>(() -> attempt(source, target, readOnly));
+    Thread.ofPlatform().daemon().name("btrfs-snapshot").start(call);
+    var failure = outcome(call);
+    if (failure.isPresent()) {
+      throw FileTree.failed(String.valueOf(failure.get().getMessage()), failure.get());
+    }
+  }
+
+  private static Optional<IOException> attempt(Path source, Path target, boolean readOnly) {
     try {
-      StorageCommand.run(argv, StorageCommand.QUICK);
-    } catch (CloneException e) {
-      // The program may have been stopped after the kernel had made it.
-      StorageCommand.cleanUp(e, () -> destroy(target));
-      throw e;
+      SnapshotIoctl.create(source, target, readOnly);
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.of(e);
+    }
+  }
+
+  /** Interrupted or not, it waits for the kernel, so that it is known what there is. */
+  private static <T> T outcome(FutureTask<T> call) {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return call.get();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        } catch (ExecutionException e) {
+          throw new IllegalStateException("the call for a snapshot threw", e);
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

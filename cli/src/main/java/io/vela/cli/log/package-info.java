@@ -1,0 +1,5 @@
+/** Where logs go. */
+@NullMarked
+package io.vela.cli.log;
+
+import org.jspecify.annotations.NullMarked;
