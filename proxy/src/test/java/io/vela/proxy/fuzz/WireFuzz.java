@@ -1,17 +1,23 @@
 package io.vela.proxy.fuzz;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.ReferenceCountUtil;
+import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.BackendTracker;
 import io.vela.proxy.wire.CancelKey;
+import io.vela.proxy.wire.ClientTrace;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.FrameTracker;
 import io.vela.proxy.wire.FrontendTracker;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.Negotiation;
 import io.vela.proxy.wire.PasswordMessage;
+import io.vela.proxy.wire.PingAnswers;
+import io.vela.proxy.wire.Pings;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.RequestLedger;
 import io.vela.proxy.wire.SaslInitialResponse;
@@ -21,6 +27,7 @@ import io.vela.proxy.wire.StartupPacketDecoder;
 import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.RouteException;
 import io.vela.router.route.BranchAddressParser;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -38,7 +45,8 @@ public final class WireFuzz {
     PASSWORD,
     FRONTEND,
     BACKEND,
-    PAYLOADS
+    PAYLOADS,
+    PINGS
   }
 
   /** Fails by any exception, a leak, or an answer that depends on where the input was cut. */
@@ -55,6 +63,7 @@ public final class WireFuzz {
       case FRONTEND -> track(bytes, cut, true);
       case BACKEND -> track(bytes, cut, false);
       case PAYLOADS -> payloads(bytes);
+      case PINGS -> pings(bytes, cut);
     }
   }
 
@@ -138,6 +147,42 @@ public final class WireFuzz {
     buffer.release();
     if (!same) {
       throw new AssertionError("tracking depends on where the input is cut");
+    }
+  }
+
+  private static void pings(byte[] bytes, int cut) {
+    var whole = new PingClient();
+    whole.says(bytes, 0, bytes.length);
+    var inParts = new PingClient();
+    for (int at = 0; at < bytes.length && inParts.rest == PingAnswers.Rest.NOTHING; at += cut) {
+      inParts.says(bytes, at, Math.min(cut, bytes.length - at));
+    }
+    boolean same =
+        whole.rest == inParts.rest
+            && whole.told.equals(inParts.told)
+            && whole.in.readerIndex() == inParts.in.readerIndex();
+    whole.in.release();
+    inParts.in.release();
+    if (!same) {
+      throw new AssertionError("answers to pings depend on where the input is cut");
+    }
+  }
+
+  /** Of a parked session. */
+  private static final class PingClient {
+    private final ClientTrace trace = new ClientTrace(Pings.of(List.of("SELECT 1")));
+    private final ByteBuf in = Unpooled.buffer();
+    private final StringBuilder answers = new StringBuilder();
+    private String told = "";
+    private PingAnswers.Rest rest = PingAnswers.Rest.NOTHING;
+
+    void says(byte[] bytes, int from, int count) {
+      in.writeBytes(bytes, from, count);
+      var out = new BackendMessages(UnpooledByteBufAllocator.DEFAULT);
+      rest = PingAnswers.answer(in, trace, out);
+      answers.append(ByteBufUtil.hexDump(out.buffer()));
+      told = answers.toString();
+      out.buffer().release();
     }
   }
 }
