@@ -6,6 +6,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.ReferenceCountUtil;
+import io.vela.proxy.park.StaleErrors;
 import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.BackendTracker;
 import io.vela.proxy.wire.CancelKey;
@@ -46,7 +47,8 @@ public final class WireFuzz {
     FRONTEND,
     BACKEND,
     PAYLOADS,
-    PINGS
+    PINGS,
+    STALE
   }
 
   /** Fails by any exception, a leak, or an answer that depends on where the input was cut. */
@@ -64,6 +66,7 @@ public final class WireFuzz {
       case BACKEND -> track(bytes, cut, false);
       case PAYLOADS -> payloads(bytes);
       case PINGS -> pings(bytes, cut);
+      case STALE -> passesUnchanged(new EmbeddedChannel(new StaleErrors(List.of())), bytes, cut);
     }
   }
 
@@ -77,6 +80,25 @@ public final class WireFuzz {
       }
     }
     channel.finishAndReleaseAll();
+  }
+
+  private static void passesUnchanged(EmbeddedChannel channel, byte[] bytes, int cut) {
+    for (int at = 0; at < bytes.length; at += cut) {
+      channel.writeInbound(Unpooled.copiedBuffer(bytes, at, Math.min(cut, bytes.length - at)));
+    }
+    var _ = channel.close();
+    var passed = Unpooled.buffer();
+    for (ByteBuf read = channel.readInbound(); read != null; read = channel.readInbound()) {
+      passed.writeBytes(read);
+      read.release();
+    }
+    var original = Unpooled.wrappedBuffer(bytes);
+    boolean same = passed.equals(original);
+    original.release();
+    passed.release();
+    if (!same) {
+      throw new AssertionError("what a server says was changed");
+    }
   }
 
   private static void look(Object read) {
