@@ -417,12 +417,11 @@ abstract class MovedSessions {
 
   @Test
   void aBackendThatDoesNotAnswerIsNotWaitedForForEver() throws Exception {
-    try (var client = client()) {
+    try (var client = client(List.of("application_name", "to be paused"))) {
       int backend =
           Integer.parseInt(
               postgres.sql(
-                  "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
-                      + " AND pid <> pg_backend_pid()"));
+                  "SELECT pid FROM pg_stat_activity WHERE application_name = 'to be paused'"));
       postgres.pause(backend);
       try {
         var captured = client.capture(UnseenSettings.VETO, Duration.ofMillis(100));
