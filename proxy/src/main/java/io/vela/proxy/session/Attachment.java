@@ -118,17 +118,19 @@ final class Attachment implements BackendEvents {
 
   /** There is no place for another backend. */
   private void crowded(Connecting connecting, TypedMessage error) throws ProtocolViolation {
+    var branch = connecting.target().branch();
+    var limit = BackendQueue.Limit.of(ErrorFields.parse(error.content().duplicate()).message());
     if (connecting.request().isReplication()) {
       refusedByPostgres(connecting, error);
     } else if (connecting.attempt() < MAX_ATTEMPTS
         && services.backends().makeRoom(connecting.backend().lease().endpoint())) {
       stale(connecting, "backends that nobody uses took all places");
       connecting.backend().close();
-    } else {
-      var told = ErrorFields.parse(error.content().duplicate());
+    } else if (services.backendQueue().mayHelp(branch, connecting.request(), limit)) {
       connecting.backend().close();
-      placeWait.begin(
-          connecting.wait(new CompletableFuture<>()), BackendQueue.Limit.of(told.message()));
+      placeWait.begin(connecting.wait(new CompletableFuture<>()), limit);
+    } else {
+      refusedByPostgres(connecting, error);
     }
   }
 
