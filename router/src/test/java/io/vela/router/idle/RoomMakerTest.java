@@ -263,7 +263,7 @@ class RoomMakerTest {
     assertThat(vela.state("b")).isEqualTo("running");
     assertThat(first.calls).containsExactly("prepare", "confirm", "park");
     assertThat(second.calls).isEmpty();
-    assertThat(suspends()).isEqualTo(2);
+    await().untilAsserted(() -> assertThat(suspends()).isEqualTo(2));
   }
 
   @Test
