@@ -149,12 +149,20 @@ def copy_out():
                 same(sum(int(row[0]) for row in copy.rows()), 50005000)
 
 
-def listen():
+def hear(check):
     with connect() as connection, connect() as other:
         connection.execute("LISTEN news")
         other.execute("SELECT pg_notify('news', 'hello')")
         notice = next(connection.notifies())
-        same((notice.channel, notice.payload, notice.pid), ("news", "hello", other.info.backend_pid))
+        check(notice, other)
+
+
+def listen():
+    hear(lambda notice, _: same((notice.channel, notice.payload), ("news", "hello")))
+
+
+def listen_process():
+    hear(lambda notice, other: same(notice.pid, other.info.backend_pid))
 
 
 def cancel_on(**words):
@@ -171,8 +179,8 @@ def cancel_on(**words):
 
 
 def when_asleep(other, connection):
-    wait = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
-    while other.execute(wait, [connection.info.backend_pid]).fetchone()[0] == 0:
+    wait = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    while other.execute(wait).fetchone()[0] == 0:
         pass
     connection.cancel()
 
@@ -225,6 +233,7 @@ CHECKS = {
     "copy-in": copy_in,
     "copy-out": copy_out,
     "listen": listen,
+    "listen-process": listen_process,
     "cancel": cancel,
     "cancel-tls": cancel_tls,
     "errors": errors,

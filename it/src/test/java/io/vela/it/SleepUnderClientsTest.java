@@ -155,11 +155,12 @@ final class SleepUnderClientsTest {
 
       awaitState("strict", "suspended");
 
-      assertThat(vela.sessions("strict")).isEmpty();
       assertThatThrownBy(() -> query(connection, "SELECT 3"))
           .isInstanceOfSatisfying(
               SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("57P01"));
     }
+    await().atMost(LIMIT).until(() -> vela.sessions("strict").isEmpty());
+    assertThat(vela.state("strict")).isEqualTo("suspended");
   }
 
   @Test

@@ -134,10 +134,15 @@ class LoginAsPostgresTest {
 
   @Test
   void aRolesConnectionLimitCountsConnectionsOfBothKinds() throws Exception {
-    try (var _ = connect(vela(), "single", "postgres")) {
+    try (var _ = connect(postgres.address(), "single", "postgres")) {
       var theirs = login(postgres.address(), "single", "postgres");
       assertThat(theirs).startsWith("FATAL 53300");
       assertThat(login(vela(), "single", "postgres")).isEqualTo(theirs);
+    }
+    try (var _ = connect(vela(), "single", "postgres")) {
+      assertThat(login(postgres.address(), "single", "postgres")).startsWith("FATAL 53300");
+      // The other is idle, and gives up its place.
+      assertThat(login(vela(), "single", "postgres")).isEqualTo("let in as single");
     }
   }
 

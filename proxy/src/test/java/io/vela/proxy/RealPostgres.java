@@ -160,6 +160,16 @@ public final class RealPostgres implements AutoCloseable {
     signal("-KILL", List.of(Integer.toString(processId)));
   }
 
+  /** Lets one of its processes do nothing. */
+  public void pause(int processId) {
+    signal("-STOP", List.of(Integer.toString(processId)));
+  }
+
+  /** Lets it go on. */
+  public void unpause(int processId) {
+    signal("-CONT", List.of(Integer.toString(processId)));
+  }
+
   /** Kills every process of the instance at one blow, so that none can say goodbye. */
   public void kill() {
     var all = new ArrayList<String>();

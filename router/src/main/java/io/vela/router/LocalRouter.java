@@ -168,6 +168,8 @@ public final class LocalRouter implements Router {
     }
     warm.due();
     measure();
+    var clones = found.branches().keySet().stream().map(BranchRow::cloneId).toList();
+    threads.execute(() -> contents.readAhead(clones));
   }
 
   private void measure() {

@@ -9,9 +9,12 @@ import io.vela.agent.Contents;
 import io.vela.agent.Role;
 import io.vela.router.catalog.Catalog;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What branches hold (roles, databases). The agent keeps with each clone what was read when it was
@@ -19,6 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
  * them.
  */
 final class RoleContents {
+  private static final Logger log = LoggerFactory.getLogger(RoleContents.class);
+
   private final CloneService agent;
   private final Catalog catalog;
 
@@ -42,8 +47,23 @@ final class RoleContents {
       return known;
     }
     var read = agent.contents(clone);
-    cache.put(clone, read);
-    return read;
+    // What was settled meanwhile is newer.
+    var newer = cache.asMap().putIfAbsent(clone, read);
+    return newer == null ? read : newer;
+  }
+
+  /** Reads what is not known yet, a file a clone, so that the first list need not. Blocks. */
+  void readAhead(List<CloneId> clones) {
+    for (var clone : clones) {
+      if (Thread.currentThread().isInterrupted()) {
+        return;
+      }
+      try {
+        of(clone);
+      } catch (CloneException e) {
+        log.debug("contents not read clone={}", clone, e);
+      }
+    }
   }
 
   /** The clone's instance runs, or has run without being read at its end. */

@@ -301,8 +301,10 @@ public final class LocalCloneService implements CloneService {
   private VolumeRecord record(CloneId id) throws CloneException {
     var known = records.get(id);
     if (known == null) {
-      known = read(volume(id));
-      records.put(id, known);
+      var read = read(volume(id));
+      // What was written meanwhile is newer.
+      known = records.putIfAbsent(id, read);
+      return known == null ? read : known;
     }
     return known;
   }

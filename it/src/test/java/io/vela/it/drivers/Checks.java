@@ -10,7 +10,7 @@ final class Checks {
   static final int SECONDS = 20;
 
   private static final String ASLEEP =
-      "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = ";
+      "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
 
   private final Map<String, Check> checks = new LinkedHashMap<>();
 
@@ -124,10 +124,10 @@ final class Checks {
     throw new AssertionError("did not fail");
   }
 
-  /** Asks until a backend is in {@code pg_sleep}. */
-  static void untilAsleep(Count count, long processId) throws Exception {
+  /** Asks until a backend of the branch is in {@code pg_sleep}. */
+  static void untilAsleep(Count count) throws Exception {
     var deadline = System.nanoTime() + SECONDS * 1_000_000_000L;
-    while (count.of(ASLEEP + processId) == 0) {
+    while (count.of(ASLEEP) == 0) {
       if (System.nanoTime() > deadline) {
         throw new AssertionError("never asleep");
       }

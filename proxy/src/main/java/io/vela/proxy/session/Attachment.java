@@ -2,15 +2,11 @@ package io.vela.proxy.session;
 
 import io.vela.agent.InstanceExit;
 import io.vela.config.BackendPolicy;
-import io.vela.proxy.park.Restore;
-import io.vela.proxy.park.Restored;
-import io.vela.proxy.park.StaleErrors;
 import io.vela.proxy.session.SessionState.Authenticating;
 import io.vela.proxy.session.SessionState.Connecting;
 import io.vela.proxy.session.SessionState.Open;
 import io.vela.proxy.session.SessionState.Parked;
 import io.vela.proxy.session.SessionState.Relaying;
-import io.vela.proxy.session.SessionState.Restoring;
 import io.vela.proxy.session.SessionState.Waking;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
@@ -20,8 +16,6 @@ import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
 import java.time.Duration;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -46,14 +40,15 @@ final class Attachment implements BackendEvents {
   private final Session session;
   private final SessionServices services;
   private final ClientLink client;
-
-  /** Since when there has been no place for a backend, in ns; 0 when there was one. */
-  private long crowdedSince;
+  private final PlaceWait placeWait;
+  private final Restoration restoration;
 
   Attachment(Session session) {
     this.session = session;
     this.services = session.services();
     this.client = session.client();
+    this.placeWait = new PlaceWait(session, this);
+    this.restoration = new Restoration(session, this);
   }
 
   /** Wakes the branch. */
@@ -63,39 +58,12 @@ final class Attachment implements BackendEvents {
 
   /** Wakes the branch for a session that was parked. */
   void resume(Parked parked) {
-    session.view().leadTo(() -> session.onEventLoop(this::cancelWaiting));
+    session.view().leadTo(() -> session.onEventLoop(session.parker().client()::cancel));
     awaitLease(parked.wake(lease(parked.target())));
   }
 
   private CompletableFuture<BranchLease> lease(Target target) {
     return services.router().lease(target, session.attended());
-  }
-
-  /**
-   * The client of a parked session has asked to cancel what it waits for. Postgres would answer the
-   * request so; what follows it is served.
-   */
-  private void cancelWaiting() {
-    var waiting =
-        switch (session.state()) {
-          case Waking waking -> waking.parked();
-          case Connecting connecting -> connecting.parked();
-          case Restoring restoring -> Optional.of(restoring.parked());
-          default -> Optional.<Parked>empty();
-        };
-    if (waiting.isEmpty() || !client.skipRequest()) {
-      return;
-    }
-    switch (session.state()) {
-      case Waking waking -> waking.lease().cancel(false);
-      case Connecting connecting -> connecting.backend().close();
-      case Restoring restoring -> restoring.backend().close();
-      default -> {}
-    }
-    session.timer().cancel();
-    client.write(client.messages().error(Refusal.canceled()).readyForQuery((byte) 'I'));
-    client.flush();
-    session.parkAgain(waiting.get());
   }
 
   private void awaitLease(Waking waking) {
@@ -148,55 +116,27 @@ final class Attachment implements BackendEvents {
     }
   }
 
-  /** There is no place for another backend: idle sessions of the branch give up theirs. */
+  /** There is no place for another backend. */
   private void crowded(Connecting connecting, TypedMessage error) throws ProtocolViolation {
-    var told = ErrorFields.parse(error.content().duplicate());
+    var branch = connecting.target().branch();
+    var limit = BackendQueue.Limit.of(ErrorFields.parse(error.content().duplicate()).message());
     if (connecting.request().isReplication()) {
       refusedByPostgres(connecting, error);
-      return;
-    }
-    if (connecting.attempt() < MAX_ATTEMPTS
+    } else if (connecting.attempt() < MAX_ATTEMPTS
         && services.backends().makeRoom(connecting.backend().lease().endpoint())) {
       stale(connecting, "backends that nobody uses took all places");
       connecting.backend().close();
-      return;
+    } else if (services.backendQueue().mayHelp(branch, connecting.request(), limit)) {
+      connecting.backend().close();
+      placeWait.begin(connecting.wait(new CompletableFuture<>()), limit);
+    } else {
+      refusedByPostgres(connecting, error);
     }
-    connecting.backend().close();
-    waitForPlace(connecting.wait(new CompletableFuture<>()), BackendQueue.Limit.of(told.message()));
   }
 
-  private void waitForPlace(Waking waiting, BackendQueue.Limit limit) {
-    long now = System.nanoTime();
-    if (crowdedSince == 0) {
-      crowdedSince = now;
-    }
-    var branch = waiting.target().branch();
-    var left = services.limits().wakeTimeout().minusNanos(now - crowdedSince);
-    session.enter(waiting);
-    if (left.isNegative()) {
-      session.refuse(Refusal.noPlace(branch.value()), Ending.REFUSED);
-      return;
-    }
-    var turn =
-        services.backendQueue().join(branch, session, waiting.request(), limit, crowdedSince);
-    var _ = waiting.lease().whenComplete((_, _) -> turn.cancel(false));
-    session
-        .timer()
-        .start(
-            left,
-            () -> {
-              if (session.state().equals(waiting)) {
-                session.refuse(Refusal.noPlace(branch.value()), Ending.REFUSED);
-              }
-            });
-    session.onEventLoop(
-        turn,
-        (_, _) -> {
-          if (session.state().equals(waiting)) {
-            session.timer().cancel();
-            awaitLease(waiting.resume(lease(waiting.target())));
-          }
-        });
+  /** Asks for the lease again. */
+  void tryAgain(Waking waiting) {
+    awaitLease(waiting.resume(lease(waiting.target())));
   }
 
   private Optional<Connecting> connecting(BackendLink backend) {
@@ -306,7 +246,7 @@ final class Attachment implements BackendEvents {
 
   private void ready(Connecting connecting, byte transactionStatus) {
     if (connecting.parked().isPresent()) {
-      restore(connecting, connecting.parked().get());
+      restoration.begin(connecting, connecting.parked().get());
       return;
     }
     client.flush();
@@ -315,13 +255,13 @@ final class Attachment implements BackendEvents {
         connecting,
         () -> {
           var relay = newRelay(connecting.backend(), transactionStatus, System.currentTimeMillis());
-          relayed(connecting.relay(relay), relay);
+          relayed(connecting.relay(relay));
           relay.begin();
         });
   }
 
   /** Goes on once all who listen on the branch do so again: nothing of the client's runs before. */
-  private void afterListeners(Open state, Runnable next) {
+  void afterListeners(Open state, Runnable next) {
     var listening = services.barrier().raise(session.branch());
     if (listening.toCompletableFuture().isDone()) {
       next.run();
@@ -336,90 +276,31 @@ final class Attachment implements BackendEvents {
         });
   }
 
-  private void relayed(Relaying relaying, SessionRelay relay) {
+  void relayed(Relaying relaying) {
     session.timer().cancel();
-    crowdedSince = 0;
+    placeWait.over();
     session.policy(services.router().parking(relaying.target()));
     session.enter(relaying);
-    if (services.parkAlways()) {
-      relay.onRest(() -> session.parker().parkAlone(true));
-    }
   }
 
   /**
    * @param quietSince as in {@link SessionRelay}
    */
   SessionRelay newRelay(BackendLink backend, byte transactionStatus, long quietSince) {
-    return new SessionRelay(
-        client,
-        backend,
-        transactionStatus,
-        session.view(),
-        quietSince,
-        services.backends(),
-        services.metrics(),
-        session::relayEnded);
-  }
-
-  private void restore(Connecting connecting, Parked parked) {
-    var restoring = connecting.restore(parked);
-    var backend = connecting.backend();
-    long began = System.nanoTime();
-    session.enter(restoring);
-    backend.startupComplete();
-    var memory = parked.memory().withUnnamedStatement(session.view().trace().unnamedParse());
-    var _ =
-        Restore.begin(
-                backend.channel(), memory, services.limits().wakeTimeout(), client::writeWhole)
-            .whenComplete((restored, error) -> restored(restoring, restored, error, began));
-  }
-
-  private void restored(
-      Restoring restoring, @Nullable Restored restored, @Nullable Throwable error, long began) {
-    if (!session.state().equals(restoring)) {
-      return;
+    var relay =
+        new SessionRelay(
+            client,
+            backend,
+            transactionStatus,
+            session.view(),
+            quietSince,
+            services.backends(),
+            services.metrics(),
+            session::relayEnded);
+    if (services.parkAlways()) {
+      relay.onRest(() -> session.parker().parkAlone(true));
     }
-    switch (restored) {
-      case Restored.Done done -> {
-        services.barrier().passed(session.branch(), session.parker());
-        afterListeners(restoring, () -> restored(restoring, done, began));
-      }
-      case Restored.Failed failed -> {
-        services.metrics().notRestored();
-        session.refuse(Refusal.notRestored(failed.reason()), Ending.REVOKED);
-      }
-      case null ->
-          session.failed(error == null ? new IllegalStateException("nothing restored") : error);
-    }
-  }
-
-  private void restored(Restoring restoring, Restored.Done done, long began) {
-    var backend = restoring.backend();
-    backend.adopt(session.view().takeCancelKey());
-    var now = new LinkedHashMap<>(restoring.greeting().parameters());
-    now.putAll(done.parameterStatus());
-    tellDifferences(restoring.parked().memory().parameterStatus(), now);
-    session.view().stale(done.stale());
-    if (!done.stale().isEmpty()) {
-      backend.channel().pipeline().addLast(new StaleErrors(done.stale()));
-    }
-    var relay = newRelay(backend, (byte) 'I', restoring.parked().quietSince());
-    relayed(restoring.relay(relay), relay);
-    services.metrics().restored(System.nanoTime() - began);
-    relay.resume();
-  }
-
-  /** What Postgres would have reported, had it not been another backend. */
-  private void tellDifferences(Map<String, String> told, Map<String, String> now) {
-    var messages = client.messages();
-    now.forEach(
-        (name, value) -> {
-          if (!value.equals(told.get(name))) {
-            messages.parameterStatusBytes(name, value);
-          }
-        });
-    client.write(messages);
-    client.flush();
+    return relay;
   }
 
   /** The backend of an idle session has gone while it was being asked. */

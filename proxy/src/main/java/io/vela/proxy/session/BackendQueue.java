@@ -193,6 +193,16 @@ public final class BackendQueue {
     return queue != null && !queue.isEmpty();
   }
 
+  /** Whether there is a session whose place another could ever get: else waiting is in vain. */
+  boolean mayHelp(BranchName branch, SessionRequest newcomer, Limit limit) {
+    return sessions
+        .relaying(branch)
+        .anyMatch(
+            session ->
+                session.state() instanceof Relaying relaying
+                    && limit.concerns(newcomer, relaying.request()));
+  }
+
   /**
    * Waits for a place.
    *

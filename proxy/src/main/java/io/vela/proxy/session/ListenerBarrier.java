@@ -15,23 +15,23 @@ import java.util.concurrent.ConcurrentMap;
  * had it never been parked. Safe for use from any thread.
  */
 public final class ListenerBarrier {
-  private final ConcurrentMap<BranchName, Map<Parker, CompletableFuture<Void>>> parked =
+  private final ConcurrentMap<BranchName, Map<ParkedClient, CompletableFuture<Void>>> parked =
       new ConcurrentHashMap<>();
 
   /** A session that listens has been parked. */
-  void await(BranchName branch, Parker listener) {
+  void await(BranchName branch, ParkedClient listener) {
     parked.compute(
         branch,
         (_, before) -> {
           var after =
-              before == null ? new LinkedHashMap<Parker, CompletableFuture<Void>>() : before;
+              before == null ? new LinkedHashMap<ParkedClient, CompletableFuture<Void>>() : before;
           after.put(listener, new CompletableFuture<>());
           return after;
         });
   }
 
   /** It listens again, or has ended. More than once is as once. */
-  void passed(BranchName branch, Parker listener) {
+  void passed(BranchName branch, ParkedClient listener) {
     var done = new ArrayList<CompletableFuture<Void>>();
     parked.computeIfPresent(
         branch,
@@ -54,7 +54,7 @@ public final class ListenerBarrier {
     if (!parked.containsKey(branch)) {
       return CompletableFuture.completedFuture(null);
     }
-    var called = new LinkedHashMap<Parker, CompletableFuture<Void>>();
+    var called = new LinkedHashMap<ParkedClient, CompletableFuture<Void>>();
     parked.computeIfPresent(
         branch,
         (_, all) -> {

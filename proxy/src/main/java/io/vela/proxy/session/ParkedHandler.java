@@ -8,36 +8,36 @@ import io.netty.handler.ssl.SslCloseCompletionEvent;
 
 /** Translates a client channel's callbacks while no relay takes them and none is new to come. */
 final class ParkedHandler extends ChannelInboundHandlerAdapter {
-  private final Parker parker;
+  private final ParkedClient client;
 
-  ParkedHandler(Parker parker) {
-    this.parker = parker;
+  ParkedHandler(ParkedClient client) {
+    this.client = client;
   }
 
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
-    parker.read((ByteBuf) message);
+    client.read((ByteBuf) message);
   }
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
-    parker.readComplete();
+    client.readComplete();
   }
 
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
     if (event == ChannelInputShutdownEvent.INSTANCE || event == SslCloseCompletionEvent.SUCCESS) {
-      parker.inputEnded();
+      client.inputEnded();
     }
   }
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
-    parker.closed();
+    client.closed();
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    parker.failed(cause);
+    client.failed(cause);
   }
 }

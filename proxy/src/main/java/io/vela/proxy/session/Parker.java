@@ -1,20 +1,15 @@
 package io.vela.proxy.session;
 
-import io.netty.buffer.ByteBuf;
 import io.vela.proxy.park.Capture;
 import io.vela.proxy.park.CaptureSettings;
 import io.vela.proxy.park.Captured;
 import io.vela.proxy.park.SeenState;
 import io.vela.proxy.park.SessionMemory;
 import io.vela.proxy.session.SessionState.Closed;
-import io.vela.proxy.session.SessionState.Connecting;
 import io.vela.proxy.session.SessionState.Open;
 import io.vela.proxy.session.SessionState.Parked;
 import io.vela.proxy.session.SessionState.Parking;
 import io.vela.proxy.session.SessionState.Relaying;
-import io.vela.proxy.session.SessionState.Restoring;
-import io.vela.proxy.session.SessionState.Waking;
-import io.vela.proxy.wire.PingAnswers;
 import io.vela.router.BranchSession.Veto;
 import java.time.Duration;
 import java.util.List;
@@ -41,6 +36,7 @@ final class Parker {
   private final SessionServices services;
   private final ClientLink client;
   private final Attachment attachment;
+  private final ParkedClient parkedClient;
 
   private Optional<Veto> veto = Optional.empty();
   private long pauseMillis;
@@ -51,6 +47,12 @@ final class Parker {
     this.services = session.services();
     this.client = session.client();
     this.attachment = attachment;
+    this.parkedClient = new ParkedClient(session, attachment);
+  }
+
+  /** Who hears the client meanwhile. */
+  ParkedClient client() {
+    return parkedClient;
   }
 
   // --- giving up the backend ---
@@ -74,7 +76,7 @@ final class Parker {
     var trial = new ParkTrial(relay.quietSince());
     var parking = relaying.park(trial);
     relay.detach();
-    client.park(new ParkedHandler(this));
+    client.park(new ParkedHandler(parkedClient));
     session.enter(parking);
     var _ = capture(parking).whenComplete((found, error) -> captured(parking, found, error));
     return trial.prepared();
@@ -216,10 +218,9 @@ final class Parker {
     services.metrics().parked();
     session.log().parked();
     if (memory.isListening()) {
-      services.barrier().await(parked.target().branch(), this);
+      services.barrier().await(parked.target().branch(), parkedClient);
     }
-    startIdleTimer(parked);
-    hear(parked);
+    parkedClient.begin(parked);
   }
 
   /** See {@link io.vela.router.BranchSession#resume}. */
@@ -291,123 +292,5 @@ final class Parker {
 
   private static CompletionStage<Optional<Veto>> answer(Optional<Veto> answer) {
     return CompletableFuture.completedFuture(answer);
-  }
-
-  // --- the client while there is no relay ---
-
-  /** Takes over the reference. */
-  void read(ByteBuf bytes) {
-    if (session.state() instanceof Closed) {
-      bytes.release();
-      return;
-    }
-    client.hold(bytes);
-    if (session.state() instanceof Parking parking) {
-      parking.trial().disturb();
-    }
-  }
-
-  void readComplete() {
-    if (session.state() instanceof Parked parked) {
-      hear(parked);
-    }
-  }
-
-  private void hear(Parked parked) {
-    if (!client.isHolding()) {
-      return;
-    }
-    if (!session.policy().answerPings()) {
-      if (client.isLeaving()) {
-        leave(parked);
-      } else {
-        wake(parked);
-      }
-      return;
-    }
-    var answers = client.messages();
-    var rest = PingAnswers.answer(client.held(), session.view().trace(), answers);
-    boolean answered = answers.buffer().isReadable();
-    client.write(answers);
-    client.flush();
-    client.dropAnswered();
-    switch (rest) {
-      case NOTHING -> {
-        if (answered) {
-          startIdleTimer(parked);
-        }
-      }
-      case GOODBYE -> leave(parked);
-      case SERVER -> wake(parked);
-    }
-  }
-
-  /** The client has withdrawn what it was to get a backend for. */
-  void parkedAgain(Parked parked) {
-    startIdleTimer(parked);
-    hear(parked);
-  }
-
-  /** Gets a backend, because the client has sent something or has to hear something. */
-  void wake(Parked parked) {
-    session.timer().cancel();
-    attachment.resume(parked);
-  }
-
-  /** The branch wakes, and this session listens. */
-  void recall() {
-    if (session.state() instanceof Parked parked) {
-      wake(parked);
-    }
-  }
-
-  Session session() {
-    return session;
-  }
-
-  /** As Postgres does between two commands (Postgres documentation, section 19.11.1). */
-  private void startIdleTimer(Parked parked) {
-    long millis = parked.memory().idleSessionTimeoutMillis();
-    if (millis > 0) {
-      long idle = Math.max(0, System.currentTimeMillis() - parked.quietSince());
-      long left = client.isHolding() ? millis : Math.max(1, millis - idle);
-      session
-          .timer()
-          .start(
-              Duration.ofMillis(left),
-              () -> session.refuse(Refusal.idleSessionTimeout(), Ending.TIMED_OUT_IDLE));
-    }
-  }
-
-  void inputEnded() {
-    switch (session.state()) {
-      case Parking parking -> parking.trial().disturb();
-      case Parked parked -> leave(parked);
-      case Waking waking -> leaveUnlessHolding(waking);
-      case Connecting connecting -> leaveUnlessHolding(connecting);
-      case Restoring restoring -> leaveUnlessHolding(restoring);
-      case Open _, Closed _ -> {}
-    }
-  }
-
-  private void leaveUnlessHolding(Open open) {
-    if (!client.isHolding()) {
-      leave(open);
-    }
-  }
-
-  private void leave(Open open) {
-    session.end(open, Ending.SERVED);
-    client.close();
-  }
-
-  void closed() {
-    if (session.state() instanceof Open open) {
-      session.end(open, Ending.SERVED);
-    }
-  }
-
-  void failed(Throwable cause) {
-    session.failed(cause);
   }
 }

@@ -204,9 +204,9 @@ final class Session {
   void parkAgain(Parked parked) {
     state = parked;
     if (parked.memory().isListening()) {
-      services.barrier().await(branch(), parker());
+      services.barrier().await(branch(), parker().client());
     }
-    parker().parkedAgain(parked);
+    parker().client().parkedAgain(parked);
   }
 
   SessionState state() {
@@ -309,7 +309,7 @@ final class Session {
     attended.ifPresent(
         all -> {
           all.view().close();
-          services.barrier().passed(all.branch(), all.parker());
+          services.barrier().passed(all.branch(), all.parker().client());
           services.router().ended(all.branch(), all.session());
         });
     services.sessions().remove(this);

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -273,6 +274,30 @@ final class ParkedAsPostgresTest {
           .atMost(20, SECONDS)
           .untilAsserted(() -> assertThat(side.session().activity().quietSince()).isEqualTo(quiet));
     }
+  }
+
+  @Test
+  void idleSessionTimeoutEndsAParkedSessionToo() throws Exception {
+    try (var direct = direct();
+        var parked = throughVela()) {
+      var limit = q("SET idle_session_timeout = '3s'").bytes();
+      direct.send(limit);
+      parked.send(limit);
+      assertThat(parked.readUntil('Z', 1)).isEqualTo(direct.readUntil('Z', 1));
+
+      assertThat(park()).isEmpty();
+
+      var told = direct.readToEnd();
+      assertThat(told).contains("C57P05\0").endsWith("END");
+      assertThat(fields(parked.readToEnd())).isEqualTo(fields(told));
+    }
+  }
+
+  /** Severity, code and message of an error. */
+  private static List<String> fields(String error) {
+    return Stream.of(error.substring(5).split("\0", -1))
+        .filter(field -> !field.isEmpty() && "SVCM".indexOf(field.charAt(0)) >= 0)
+        .toList();
   }
 
   @Test

@@ -1,17 +1,24 @@
 package io.vela.proxy.fuzz;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.ReferenceCountUtil;
+import io.vela.proxy.park.StaleErrors;
+import io.vela.proxy.wire.BackendMessages;
 import io.vela.proxy.wire.BackendTracker;
 import io.vela.proxy.wire.CancelKey;
+import io.vela.proxy.wire.ClientTrace;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.FrameTracker;
 import io.vela.proxy.wire.FrontendTracker;
 import io.vela.proxy.wire.MessageDecoder;
 import io.vela.proxy.wire.Negotiation;
 import io.vela.proxy.wire.PasswordMessage;
+import io.vela.proxy.wire.PingAnswers;
+import io.vela.proxy.wire.Pings;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.RequestLedger;
 import io.vela.proxy.wire.SaslInitialResponse;
@@ -21,6 +28,7 @@ import io.vela.proxy.wire.StartupPacketDecoder;
 import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.RouteException;
 import io.vela.router.route.BranchAddressParser;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -38,7 +46,9 @@ public final class WireFuzz {
     PASSWORD,
     FRONTEND,
     BACKEND,
-    PAYLOADS
+    PAYLOADS,
+    PINGS,
+    STALE
   }
 
   /** Fails by any exception, a leak, or an answer that depends on where the input was cut. */
@@ -55,6 +65,8 @@ public final class WireFuzz {
       case FRONTEND -> track(bytes, cut, true);
       case BACKEND -> track(bytes, cut, false);
       case PAYLOADS -> payloads(bytes);
+      case PINGS -> pings(bytes, cut);
+      case STALE -> passesUnchanged(new EmbeddedChannel(new StaleErrors(List.of())), bytes, cut);
     }
   }
 
@@ -68,6 +80,25 @@ public final class WireFuzz {
       }
     }
     channel.finishAndReleaseAll();
+  }
+
+  private static void passesUnchanged(EmbeddedChannel channel, byte[] bytes, int cut) {
+    for (int at = 0; at < bytes.length; at += cut) {
+      channel.writeInbound(Unpooled.copiedBuffer(bytes, at, Math.min(cut, bytes.length - at)));
+    }
+    var _ = channel.close();
+    var passed = Unpooled.buffer();
+    for (ByteBuf read = channel.readInbound(); read != null; read = channel.readInbound()) {
+      passed.writeBytes(read);
+      read.release();
+    }
+    var original = Unpooled.wrappedBuffer(bytes);
+    boolean same = passed.equals(original);
+    original.release();
+    passed.release();
+    if (!same) {
+      throw new AssertionError("what a server says was changed");
+    }
   }
 
   private static void look(Object read) {
@@ -138,6 +169,42 @@ public final class WireFuzz {
     buffer.release();
     if (!same) {
       throw new AssertionError("tracking depends on where the input is cut");
+    }
+  }
+
+  private static void pings(byte[] bytes, int cut) {
+    var whole = new PingClient();
+    whole.says(bytes, 0, bytes.length);
+    var inParts = new PingClient();
+    for (int at = 0; at < bytes.length && inParts.rest == PingAnswers.Rest.NOTHING; at += cut) {
+      inParts.says(bytes, at, Math.min(cut, bytes.length - at));
+    }
+    boolean same =
+        whole.rest == inParts.rest
+            && whole.told.equals(inParts.told)
+            && whole.in.readerIndex() == inParts.in.readerIndex();
+    whole.in.release();
+    inParts.in.release();
+    if (!same) {
+      throw new AssertionError("answers to pings depend on where the input is cut");
+    }
+  }
+
+  /** Of a parked session. */
+  private static final class PingClient {
+    private final ClientTrace trace = new ClientTrace(Pings.of(List.of("SELECT 1")));
+    private final ByteBuf in = Unpooled.buffer();
+    private final StringBuilder answers = new StringBuilder();
+    private String told = "";
+    private PingAnswers.Rest rest = PingAnswers.Rest.NOTHING;
+
+    void says(byte[] bytes, int from, int count) {
+      in.writeBytes(bytes, from, count);
+      var out = new BackendMessages(UnpooledByteBufAllocator.DEFAULT);
+      rest = PingAnswers.answer(in, trace, out);
+      answers.append(ByteBufUtil.hexDump(out.buffer()));
+      told = answers.toString();
+      out.buffer().release();
     }
   }
 }

@@ -285,6 +285,7 @@ final class Client implements AutoCloseable {
     if (backend.isActive()) {
       closeBackend();
     }
+    received.forEach(TypedMessage::release);
   }
 
   private final class Receiver extends SimpleChannelInboundHandler<TypedMessage> {

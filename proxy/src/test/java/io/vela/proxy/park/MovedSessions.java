@@ -6,7 +6,9 @@ import static org.awaitility.Awaitility.await;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
+import io.vela.config.ParkPolicy.UnseenSettings;
 import io.vela.proxy.RealPostgres;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterAll;
@@ -65,6 +67,14 @@ abstract class MovedSessions {
     return row(name + " = " + value, "SET " + name + " = " + value, "SHOW " + name);
   }
 
+  private static String untilInTime(Client client, String sql) throws Exception {
+    String told;
+    do {
+      told = client.query(sql);
+    } while (told.contains("C57014"));
+    return told;
+  }
+
   static final List<Row> ROWS =
       List.of(
           row("nothing", "SELECT 1", "SELECT 1"),
@@ -93,6 +103,13 @@ abstract class MovedSessions {
               "a short statement_timeout",
               sql("SET statement_timeout = 15"),
               sql("SHOW statement_timeout", "SET statement_timeout = 0")),
+          new Row(
+              "a statement_timeout of the startup's that strikes",
+              client -> "",
+              client ->
+                  untilInTime(client, "SHOW statement_timeout")
+                      + untilInTime(client, "SET statement_timeout = 0"),
+              List.of("options", "-c statement_timeout=1")),
           row(
               "search_path with objects that shadow",
               "SET search_path = evil, pg_catalog",
@@ -374,6 +391,51 @@ abstract class MovedSessions {
                   assertThat(failed.cause()).contains("57P01");
                   assertThat(failed.farewell()).isPresent();
                 });
+      }
+    }
+  }
+
+  @Test
+  void whatIsNotifiedWhileTheSessionIsAskedReachesTheClient() throws Exception {
+    try (var client = client();
+        var locker = client()) {
+      client.query("LISTEN news");
+      locker.query("BEGIN; LOCK TABLE pg_catalog.pg_policy IN ACCESS EXCLUSIVE MODE");
+      var waiting = " FROM pg_locks WHERE NOT granted";
+      try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        var captured = threads.submit(() -> client.capture());
+        await().until(() -> postgres.sql("SELECT count(*)" + waiting).equals("1"));
+
+        postgres.sql("NOTIFY news, 'x'");
+        locker.query("COMMIT");
+
+        assertThat(captured.get()).isInstanceOf(Captured.Memory.class);
+        assertThat(client.notifications()).containsExactly("news|x|");
+      }
+    }
+  }
+
+  @Test
+  void aBackendThatDoesNotAnswerIsNotWaitedForForEver() throws Exception {
+    try (var client = client(List.of("application_name", "to be paused"))) {
+      int backend =
+          Integer.parseInt(
+              postgres.sql(
+                  "SELECT pid FROM pg_stat_activity WHERE application_name = 'to be paused'"));
+      postgres.pause(backend);
+      try {
+        var captured = client.capture(UnseenSettings.VETO, Duration.ofMillis(100));
+
+        assertThat(captured)
+            .isInstanceOfSatisfying(
+                Captured.Failed.class,
+                failed -> {
+                  assertThat(failed.backendLost()).isTrue();
+                  assertThat(failed.cause()).contains("no answer within 100 ms");
+                  assertThat(failed.farewell()).isEmpty();
+                });
+      } finally {
+        postgres.unpause(backend);
       }
     }
   }
