@@ -349,7 +349,11 @@ final class Admission {
     session.timer().cancel();
     client.passwordsComplete();
     session.log().began(target.get().branch(), authenticating.method().proof());
-    session.attend(authenticating.request(), target.get(), new Parker(session, attachment));
+    session.attend(
+        authenticating.request(),
+        target.get(),
+        new Parker(session, attachment),
+        authenticating.method().isGuess() && target.get().address().token().isEmpty());
     attachment.begin(authenticating, target.get());
   }
 }

@@ -119,7 +119,7 @@ final class ClientLink {
 
   private void handOver(ChannelHandlerContext before) {
     var ahead = takeHeld();
-    var inputEnded = channel instanceof DuplexChannel duplex && duplex.isInputShutdown();
+    var inputEnded = hasEndedInput();
     if (!ahead.isReadable()) {
       ahead.release();
     } else if (inputEnded) {
@@ -144,6 +144,11 @@ final class ClientLink {
     var from = channel.pipeline().context(ParkedHandler.class);
     handOver(from);
     channel.pipeline().remove(ParkedHandler.class);
+  }
+
+  /** Whether the client has said all it will say. */
+  boolean hasEndedInput() {
+    return channel instanceof DuplexChannel duplex && duplex.isInputShutdown();
   }
 
   /** What is held; it stays here. */

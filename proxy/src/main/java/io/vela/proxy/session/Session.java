@@ -122,15 +122,19 @@ final class Session {
       Parker parker,
       ParkPolicy policy) {}
 
-  /** The client has proven that it may use the branch. */
-  void attend(SessionRequest request, Target target, Parker parker) {
+  /**
+   * The client has proven that it may use the branch.
+   *
+   * @param byPassword whether its role's password has let it in
+   */
+  void attend(SessionRequest request, Target target, Parker parker, boolean byPassword) {
     var onBranch = new SessionOnBranch(this, request, parker);
     attended =
         Optional.of(
             new Attended(
                 target.branch(),
                 onBranch,
-                new ClientView(request.startup().parameters()),
+                new ClientView(request.startup().parameters(), byPassword),
                 parker,
                 ParkPolicy.DEFAULT));
     services.router().began(target.branch(), onBranch);
@@ -206,7 +210,7 @@ final class Session {
     if (parked.memory().isListening()) {
       services.barrier().await(branch(), parker().client());
     }
-    parker().client().parkedAgain(parked);
+    parker().client().begin(parked);
   }
 
   SessionState state() {
