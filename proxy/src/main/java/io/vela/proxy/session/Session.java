@@ -5,7 +5,6 @@ import io.vela.config.ParkPolicy;
 import io.vela.config.value.BranchName;
 import io.vela.proxy.auth.ConnectionSecurity;
 import io.vela.proxy.relay.RelayEnd;
-import io.vela.proxy.relay.RelayPair;
 import io.vela.proxy.session.SessionState.Authenticating;
 import io.vela.proxy.session.SessionState.AwaitingStartup;
 import io.vela.proxy.session.SessionState.Closed;
@@ -183,7 +182,7 @@ final class Session {
    * Since when its client wants nothing, in ms since 1970; less than 0 otherwise. On any thread.
    */
   long quietSince() {
-    return state instanceof Relaying relaying ? relaying.relay().quietSince() : RelayPair.AT_WORK;
+    return state instanceof Relaying relaying ? relaying.relay().quietSince() : -1;
   }
 
   /** See {@link Parker#parkAlone}. On any thread. */

@@ -51,7 +51,8 @@ final class SessionOnBranch implements BranchSession {
 
   private Activity relaying(long quietSince) {
     return quietSince < 0
-        ? new Activity(State.ACTIVE, began, Optional.empty(), parker.veto())
+        ? new Activity(
+            State.ACTIVE, Instant.ofEpochMilli(-quietSince), Optional.empty(), parker.veto())
         : quiet(State.IDLE, quietSince);
   }
 
