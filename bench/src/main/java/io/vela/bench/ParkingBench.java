@@ -52,6 +52,7 @@ final class ParkingBench implements Benchmark {
   @Override
   public List<Figure> run(Bed bed) throws Exception {
     var figures = new ArrayList<Figure>();
+    bed.vela().importDirectory(BASELINE, bed.vela().dataOfNewBranch("parking-source", "main"));
     bed.vela().createBranch(PARKED, BASELINE);
     bed.vela().createBranch(FRESH, BASELINE);
     try (var parked = bed.vela().client(PARKED).hold()) {
@@ -61,6 +62,7 @@ final class ParkingBench implements Benchmark {
     }
     bed.vela().delete(PARKED);
     bed.vela().delete(FRESH);
+    bed.vela().delete("parking-source");
     figures.add(ParkedClients.perMib(bed, BASELINE, clients));
     return figures;
   }
