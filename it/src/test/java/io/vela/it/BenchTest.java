@@ -38,9 +38,12 @@ final class BenchTest {
             "wake",
             "create",
             "connect",
+            "parking",
             "startup",
             "--runs",
             "1",
+            "--clients",
+            "40",
             "--seconds",
             "1",
             "--large",
@@ -60,6 +63,10 @@ final class BenchTest {
             "create on connect",
             "create with a warm clone",
             "connect, one select, close",
+            "wake of a parked session",
+            "the same, beyond a fresh one's",
+            "first row of a parked one, awake",
+            "parked clients per MiB",
             "vela up, to ready",
             "vela branch list");
     assertThat(report.getJsonObject("setting").fieldNames())

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -310,7 +311,10 @@ final class Attachment implements BackendEvents {
       return;
     }
     client.flush();
-    session.view().reported(services.sessions().share(connecting.greeting().parameters().keySet()));
+    session
+        .view()
+        .reported(
+            services.sessions().share(Set.copyOf(connecting.greeting().parameters().keySet())));
     afterListeners(
         connecting,
         () -> {
