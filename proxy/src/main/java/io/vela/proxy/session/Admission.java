@@ -348,12 +348,16 @@ final class Admission {
     }
     session.timer().cancel();
     client.passwordsComplete();
-    session.log().began(target.get().branch(), authenticating.method().proof());
+    // Before that, strangers would fill what is shared.
+    var request = services.sessions().share(authenticating.request());
+    var branch = services.sessions().share(target.get());
+    session.log().asked(request);
+    session.log().began(branch.branch(), authenticating.method().proof());
     session.attend(
-        authenticating.request(),
-        target.get(),
+        request,
+        branch,
         new Parker(session, attachment),
-        authenticating.method().isGuess() && target.get().address().token().isEmpty());
-    attachment.begin(authenticating, target.get());
+        authenticating.method().isGuess() && branch.address().token().isEmpty());
+    attachment.begin(authenticating.of(request), branch);
   }
 }

@@ -17,6 +17,7 @@ import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -279,7 +280,10 @@ final class Attachment implements BackendEvents {
       return;
     }
     client.flush();
-    session.view().reported(services.sessions().share(connecting.greeting().parameters().keySet()));
+    session
+        .view()
+        .reported(
+            services.sessions().share(Set.copyOf(connecting.greeting().parameters().keySet())));
     afterListeners(
         connecting,
         () -> {

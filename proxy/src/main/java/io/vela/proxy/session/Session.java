@@ -168,8 +168,16 @@ final class Session {
   void policy(ParkPolicy now) {
     attended =
         attended.map(
-            all -> new Attended(all.branch(), all.session(), all.view(), all.parker(), now));
-    view().trace().pings(now.answerPings() ? Pings.of(now.pings()) : Pings.NONE);
+            all ->
+                new Attended(
+                    all.branch(),
+                    all.session(),
+                    all.view(),
+                    all.parker(),
+                    services.sessions().share(now)));
+    view()
+        .trace()
+        .pings(now.answerPings() ? services.sessions().share(Pings.of(now.pings())) : Pings.NONE);
   }
 
   /** On any thread. */
