@@ -2,6 +2,7 @@ package io.vela.bench;
 
 import io.vela.bench.Figure.Bar;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -14,7 +15,11 @@ import java.util.concurrent.TimeoutException;
 /** Clients whose sessions are parked, all at once, over a few branches that sleep in the end. */
 final class ParkedClients {
   private static final int OVER_BRANCHES = 4;
-  private static final int WARM = 400;
+  private static final int WARM = 1000;
+
+  /** Vela tidies up once all are parked. */
+  private static final Duration REST = Duration.ofSeconds(5);
+
   private static final long CONNECTING_MINUTES = 15;
 
   private ParkedClients() {}
@@ -61,6 +66,7 @@ final class ParkedClients {
       for (var one : connecting) {
         all.add(one.get(CONNECTING_MINUTES, TimeUnit.MINUTES));
       }
+      Thread.sleep(REST);
       return all;
     } catch (ExecutionException | TimeoutException e) {
       throw new IOException("clients could not be parked", e);
