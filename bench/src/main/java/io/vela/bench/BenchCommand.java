@@ -37,6 +37,7 @@ public final class BenchCommand implements Subcommand {
     relay,
     connect,
     density,
+    parking,
     memory,
     storm,
     branch_speed,
@@ -74,6 +75,11 @@ public final class BenchCommand implements Subcommand {
       names = "--large",
       description = "Size of the large baseline; 0 leaves it out. Default: ${DEFAULT-VALUE}.")
   private String large = "5GB";
+
+  @Option(
+      names = "--clients",
+      description = "Clients that are parked to see their memory. Default: ${DEFAULT-VALUE}.")
+  private int clients = 10_000;
 
   @Option(
       names = "--peers",
@@ -149,6 +155,10 @@ public final class BenchCommand implements Subcommand {
                 branches:
                   suspend-after: 1h
                   spare-backends: 2
+              parking:
+                branches:
+                  suspend-after: 1h
+                  park-after: 1s
               main:
                 branches:
                   suspend-after: 1h
@@ -177,6 +187,7 @@ public final class BenchCommand implements Subcommand {
       case relay -> new RelayBench();
       case connect -> new ConnectBench();
       case density -> new DensityBench();
+      case parking -> new ParkingBench(clients);
       case memory -> new MemoryBench();
       case storm -> new StormBench();
       case branch_speed -> new BranchSpeedBench();

@@ -24,6 +24,9 @@ record Figure(
    * @param atMost whether the ratio may not exceed it; else it may not be below it
    */
   record Bar(double limit, boolean atMost) {
+    /** Of a figure that is told for comparison. */
+    static final Bar NONE = new Bar(Double.POSITIVE_INFINITY, true);
+
     static Bar atMost(double limit) {
       return new Bar(limit, true);
     }
@@ -38,7 +41,7 @@ record Figure(
 
     @Override
     public String toString() {
-      return (atMost ? "<= " : ">= ") + limit;
+      return equals(NONE) ? "none" : (atMost ? "<= " : ">= ") + limit;
     }
   }
 }

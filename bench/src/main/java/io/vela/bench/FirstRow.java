@@ -132,8 +132,39 @@ final class FirstRow {
 
     private void fetch() throws IOException {
       send(out, 'Q', text("SELECT 1"));
-      while (read(in).type != 'D') {
-        // RowDescription comes first
+      await('D');
+    }
+
+    /** Asks for rows and returns how long the first took, in ms, once all are there. */
+    double millisToFirstRow(String query) throws IOException {
+      long begin = System.nanoTime();
+      send(out, 'Q', text(query));
+      await('D');
+      double millis = (System.nanoTime() - begin) / 1e6;
+      await('Z');
+      return millis;
+    }
+
+    /** Has a query done. */
+    void run(String query) throws IOException {
+      send(out, 'Q', text(query));
+      await('Z');
+    }
+
+    /** Makes a prepared statement of the protocol, its parameters' types left to the server. */
+    void prepare(String name, String query) throws IOException {
+      var parse = new ByteArrayOutputStream();
+      parse.write(text(name));
+      parse.write(text(query));
+      parse.write(new byte[Short.BYTES]);
+      send(out, 'P', parse.toByteArray());
+      send(out, 'S', new byte[0]);
+      await('Z');
+    }
+
+    private void await(char type) throws IOException {
+      while (read(in).type != type) {
+        // others come before it
       }
     }
 

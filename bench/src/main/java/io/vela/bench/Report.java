@@ -35,7 +35,7 @@ record Report(Map<String, String> setting, List<Figure> figures) {
               number(figure.reference().median()),
               String.format(Locale.ROOT, "%.2f", figure.ratio()),
               figure.bar(),
-              figure.bar().met(figure.ratio()) ? "met" : "MISSED"));
+              verdict(figure)));
     }
     return text.toString();
   }
@@ -58,6 +58,13 @@ record Report(Map<String, String> setting, List<Figure> figures) {
     var all = new JsonObject();
     setting.forEach(all::put);
     return new JsonObject().put("setting", all).put("figures", rows).encodePrettily();
+  }
+
+  private static String verdict(Figure figure) {
+    if (figure.bar().equals(Figure.Bar.NONE)) {
+      return "";
+    }
+    return figure.bar().met(figure.ratio()) ? "met" : "MISSED";
   }
 
   private static JsonObject sample(Sample sample) {

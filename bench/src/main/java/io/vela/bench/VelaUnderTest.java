@@ -24,6 +24,7 @@ import java.util.stream.Stream;
 final class VelaUnderTest implements AutoCloseable {
   private static final Duration START_LIMIT = Duration.ofMinutes(3);
   private static final Duration WARM_LIMIT = Duration.ofMinutes(1);
+  private static final Duration PARK_LIMIT = Duration.ofMinutes(1);
   private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
   private static final Duration POLL = Duration.ofMillis(2);
   private static final String ROLE = "postgres";
@@ -173,6 +174,22 @@ final class VelaUnderTest implements AutoCloseable {
 
   void suspend(String branch) throws CliException {
     rest.post("/v1/branches/" + branch + "/suspend?force=true");
+  }
+
+  /** Lets it sleep with its clients connected; refused when one of them cannot be parked. */
+  void park(String branch) throws CliException {
+    rest.post("/v1/branches/" + branch + "/suspend");
+  }
+
+  /** Waits until so many clients of the branch are parked. */
+  void awaitParked(String branch, int clients) throws CliException, IOException {
+    long deadline = System.nanoTime() + PARK_LIMIT.toNanos();
+    while (rest.get("/v1/branches/" + branch).getInteger("parked") != clients) {
+      if (System.nanoTime() > deadline) {
+        throw new IOException("not all clients of " + branch + " were parked");
+      }
+      LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
+    }
   }
 
   void delete(String branch) throws CliException {

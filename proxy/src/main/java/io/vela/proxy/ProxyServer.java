@@ -133,7 +133,13 @@ public final class ProxyServer {
     var eventLoops = chosen.newEventLoops(network);
     var _ =
         eventLoops.scheduleWithFixedDelay(
-            sessions::parkIdle, SWEEP_MILLIS, SWEEP_MILLIS, TimeUnit.MILLISECONDS);
+            () -> {
+              sessions.parkIdle();
+              sessions.tidyUp();
+            },
+            SWEEP_MILLIS,
+            SWEEP_MILLIS,
+            TimeUnit.MILLISECONDS);
     var doors = new Doors(chosen, eventLoops, services);
     var server = new ProxyServer(eventLoops, sessions, backends, doors, liveLimits);
     try {

@@ -1,8 +1,12 @@
 package io.vela.proxy;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.vela.agent.Role;
 import io.vela.agent.exec.Command;
 import io.vela.agent.exec.DebianPackages;
 import io.vela.config.LimitsConfig;
@@ -10,11 +14,13 @@ import io.vela.config.ListenerConfig;
 import io.vela.config.NetworkConfig;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
+import io.vela.router.BranchSession;
 import java.net.InetSocketAddress;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -33,6 +39,7 @@ class LoginAsPostgresTest {
   private static final String LONG_PASSWORD = "0123456789".repeat(100);
 
   private static RealPostgres postgres;
+  private static ScriptedRouter router;
   private static ProxyServer server;
   private static String psql;
 
@@ -57,7 +64,7 @@ class LoginAsPostgresTest {
     postgres.sql("revoke connect on database closed from public");
     postgres.sql("create database unreachable allow_connections false");
     postgres.sql("create database narrow connection limit 0");
-    var router = new ScriptedRouter(postgres.endpoint());
+    router = new ScriptedRouter(postgres.endpoint());
     for (var role :
         postgres.sql("select rolname from pg_roles where rolcanlogin").lines().toList()) {
       router.roles.put(role, postgres.role(role));
@@ -143,6 +150,32 @@ class LoginAsPostgresTest {
       assertThat(login(postgres.address(), "single", "postgres")).startsWith("FATAL 53300");
       // The other is idle, and gives up its place.
       assertThat(login(vela(), "single", "postgres")).isEqualTo("let in as single");
+    }
+  }
+
+  @Test
+  void aPasswordThatHasRunOutGetsAParkedSessionNoBackend() throws Exception {
+    var role = postgres.role("app");
+    try (var connection = connect(vela(), "app", "postgres")) {
+      assertThat(router.sessions).hasSize(1);
+      var session = router.sessions.getFirst();
+      await().until(() -> session.activity().state() == BranchSession.State.IDLE);
+      assertThat(session.prepareToPark().toCompletableFuture().get(20, SECONDS)).isEmpty();
+      session.park();
+      router.roles.put(
+          "app",
+          new Role(
+              role.name(),
+              role.password(),
+              role.canLogin(),
+              role.superuser(),
+              role.connectionLimit(),
+              Optional.of(Instant.EPOCH)));
+      assertThatThrownBy(() -> connection.createStatement().execute("select 2"))
+          .isInstanceOfSatisfying(
+              SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("28P01"));
+    } finally {
+      router.roles.put("app", role);
     }
   }
 

@@ -197,7 +197,11 @@ final class BranchViews {
 
   private String parkedToo(BranchStatus branch) {
     int parked = parked(branch);
-    return parked == 0 ? "" : " %d sessions are parked.".formatted(parked);
+    return switch (parked) {
+      case 0 -> "";
+      case 1 -> " One session is parked.";
+      default -> " %d sessions are parked.".formatted(parked);
+    };
   }
 
   private static String describe(BranchSession session) {

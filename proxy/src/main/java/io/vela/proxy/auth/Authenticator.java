@@ -93,7 +93,8 @@ public final class Authenticator {
     return new ScramSha256Auth(label, verifier, nonce(), binding);
   }
 
-  private boolean passwordHolds(Role role) {
+  /** Whether the role's password has not run out: {@code VALID UNTIL}. */
+  public boolean passwordHolds(Role role) {
     return role.validUntil().map(until -> !until.isBefore(clock.instant())).orElse(true);
   }
 

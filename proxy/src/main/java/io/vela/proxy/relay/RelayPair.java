@@ -45,9 +45,6 @@ public final class RelayPair {
    */
   static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(64 * 1024, 256 * 1024);
 
-  /** What {@link #quietSince()} says of a client that is at work. */
-  public static final long AT_WORK = -1;
-
   /** How long a client may take nothing of what it is still to get after the end. */
   private static final Duration STALL_PATIENCE = Duration.ofSeconds(60);
 
@@ -81,7 +78,7 @@ public final class RelayPair {
   /** Whether the conversation rested when it was last looked at; for other threads. */
   private final AtomicBoolean resting = new AtomicBoolean(true);
 
-  /** Since when the client wants nothing, in ms since 1970; {@link #AT_WORK}. */
+  /** See {@link #quietSince()}. */
   private final AtomicLong quietSince;
 
   private long usesWhenQuiet;
@@ -246,7 +243,8 @@ public final class RelayPair {
 
   /**
    * Since when the client has wanted nothing but to know whether it is connected, in ms since 1970;
-   * {@link #AT_WORK} while something is in flight or a transaction is open. On any thread.
+   * while something is in flight or a transaction is open, the negative of since when that is so.
+   * On any thread.
    */
   public long quietSince() {
     return quietSince.getAcquire();
@@ -364,11 +362,13 @@ public final class RelayPair {
   private void noteQuiet(boolean quiet) {
     if (!quiet) {
       if (trace.uses() != usesWhenQuiet) {
-        quietSince.setRelease(AT_WORK);
+        if (quietSince.getPlain() >= 0) {
+          quietSince.setRelease(-System.currentTimeMillis());
+        }
       }
     } else {
       usesWhenQuiet = trace.uses();
-      if (quietSince.getPlain() == AT_WORK) {
+      if (quietSince.getPlain() < 0) {
         quietSince.setRelease(System.currentTimeMillis());
       }
     }

@@ -348,8 +348,16 @@ final class Admission {
     }
     session.timer().cancel();
     client.passwordsComplete();
-    session.log().began(target.get().branch(), authenticating.method().proof());
-    session.attend(authenticating.request(), target.get(), new Parker(session, attachment));
-    attachment.begin(authenticating, target.get());
+    // Before that, strangers would fill what is shared.
+    var request = services.sessions().share(authenticating.request());
+    var branch = services.sessions().share(target.get());
+    session.log().asked(request);
+    session.log().began(branch.branch(), authenticating.method().proof());
+    session.attend(
+        request,
+        branch,
+        new Parker(session, attachment),
+        authenticating.method().isGuess() && branch.address().token().isEmpty());
+    attachment.begin(authenticating.of(request), branch);
   }
 }

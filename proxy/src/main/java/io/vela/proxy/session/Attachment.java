@@ -17,6 +17,7 @@ import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -59,7 +60,36 @@ final class Attachment implements BackendEvents {
   /** Wakes the branch for a session that was parked. */
   void resume(Parked parked) {
     session.view().leadTo(() -> session.onEventLoop(session.parker().client()::cancel));
-    awaitLease(parked.wake(lease(parked.target())));
+    if (session.view().isByPassword()) {
+      awaitPassword(parked.wake(new CompletableFuture<>()));
+    } else {
+      awaitLease(parked.wake(lease(parked.target())));
+    }
+  }
+
+  /**
+   * A new backend is as a new login: a password that has run out gets none. That the role may log
+   * in and the database be connected to is for the backend to say, but it is told no password.
+   *
+   * @param looking its lease is completed by nobody
+   */
+  private void awaitPassword(Waking looking) {
+    session.enter(looking);
+    session.onEventLoop(
+        services.router().role(looking.target()),
+        (role, error) -> {
+          if (!session.state().equals(looking)) {
+            return;
+          }
+          if (role == null) {
+            session.refuse(error);
+          } else if (role.filter(known -> !services.authenticator().passwordHolds(known))
+              .isPresent()) {
+            session.refuse(Refusal.wrongPassword(looking.request().user()), Ending.REFUSED);
+          } else {
+            tryAgain(looking);
+          }
+        });
   }
 
   private CompletableFuture<BranchLease> lease(Target target) {
@@ -250,7 +280,10 @@ final class Attachment implements BackendEvents {
       return;
     }
     client.flush();
-    session.view().reported(services.sessions().share(connecting.greeting().parameters().keySet()));
+    session
+        .view()
+        .reported(
+            services.sessions().share(Set.copyOf(connecting.greeting().parameters().keySet())));
     afterListeners(
         connecting,
         () -> {

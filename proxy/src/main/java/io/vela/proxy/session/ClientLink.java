@@ -33,8 +33,6 @@ final class ClientLink {
 
   private final Channel channel;
   private final long maxHeldBytes;
-  private final StartupPacketDecoder startupDecoder = new StartupPacketDecoder();
-  private final MessageDecoder passwordDecoder = new MessageDecoder(MAX_PASSWORD_BYTES);
   private final Plaintext plaintext = new Plaintext();
   private ByteBuf held = Unpooled.EMPTY_BUFFER;
   private boolean readingPasswords;
@@ -63,7 +61,7 @@ final class ClientLink {
     channel
         .pipeline()
         .addLast(beforeStartup.toArray(ChannelHandler[]::new))
-        .addLast(plaintext, startupDecoder, handler);
+        .addLast(plaintext, new StartupPacketDecoder(), handler);
   }
 
   /** Where in the pipeline bytes are what the client means, whether TLS lies before or not. */
@@ -75,7 +73,7 @@ final class ClientLink {
 
   /** Whether more came along with the packet that is being handled. */
   boolean hasSentMore() {
-    return startupDecoder.hasUndecodedBytes();
+    return channel.pipeline().get(StartupPacketDecoder.class).hasUndecodedBytes();
   }
 
   /** Answers an SSLRequest; what comes next is the handshake. */
@@ -86,13 +84,13 @@ final class ClientLink {
 
   /** From now on holds what comes. */
   void startupComplete() {
-    channel.pipeline().remove(startupDecoder);
+    channel.pipeline().remove(StartupPacketDecoder.class);
   }
 
   /** From now on password messages are read, those that came early first. */
   void readPasswords() {
     readingPasswords = true;
-    channel.pipeline().addAfter(plaintext().name(), null, passwordDecoder);
+    channel.pipeline().addAfter(plaintext().name(), null, new MessageDecoder(MAX_PASSWORD_BYTES));
     var early = takeHeld();
     channel.config().setAutoRead(true);
     if (early.isReadable()) {
@@ -106,7 +104,7 @@ final class ClientLink {
   void passwordsComplete() {
     if (readingPasswords) {
       readingPasswords = false;
-      channel.pipeline().remove(passwordDecoder);
+      channel.pipeline().remove(MessageDecoder.class);
     }
   }
 
@@ -119,7 +117,7 @@ final class ClientLink {
 
   private void handOver(ChannelHandlerContext before) {
     var ahead = takeHeld();
-    var inputEnded = channel instanceof DuplexChannel duplex && duplex.isInputShutdown();
+    var inputEnded = hasEndedInput();
     if (!ahead.isReadable()) {
       ahead.release();
     } else if (inputEnded) {
@@ -144,6 +142,11 @@ final class ClientLink {
     var from = channel.pipeline().context(ParkedHandler.class);
     handOver(from);
     channel.pipeline().remove(ParkedHandler.class);
+  }
+
+  /** Whether the client has said all it will say. */
+  boolean hasEndedInput() {
+    return channel instanceof DuplexChannel duplex && duplex.isInputShutdown();
   }
 
   /** What is held; it stays here. */

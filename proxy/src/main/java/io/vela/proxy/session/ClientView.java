@@ -22,14 +22,17 @@ final class ClientView {
 
   private final ClientTrace trace = new ClientTrace(Pings.NONE);
   private final Set<String> startupSettings;
+  private final boolean byPassword;
   private Set<String> reported = Set.of();
   private List<StaleStatement> stale = List.of();
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
 
   /**
    * @param parameters of the startup packet
+   * @param byPassword whether its role's password has let it in
    */
-  ClientView(Map<String, String> parameters) {
+  ClientView(Map<String, String> parameters, boolean byPassword) {
+    this.byPassword = byPassword;
     var settings = new LinkedHashSet<String>();
     parameters.keySet().stream().filter(name -> name.indexOf('.') > 0).forEach(settings::add);
     var options = CUSTOM_OPTION.matcher(parameters.getOrDefault("options", ""));
@@ -37,6 +40,11 @@ final class ClientView {
       settings.add(options.group(1));
     }
     startupSettings = Set.copyOf(settings);
+  }
+
+  /** Whether its role's password has let it in. */
+  boolean isByPassword() {
+    return byPassword;
   }
 
   ClientTrace trace() {

@@ -32,10 +32,14 @@ final class ParkedClient {
     return session;
   }
 
-  /** The session has just given up its backend. */
+  /** The session has just given up its backend, or what it was to get one for. */
   void begin(Parked parked) {
     startIdleTimer(parked);
     hear(parked);
+    // It may have left while it was being parked, and is not told of twice.
+    if (session.state().equals(parked) && client.hasEndedInput()) {
+      leave(parked);
+    }
   }
 
   /** Takes over the reference. */
@@ -83,12 +87,6 @@ final class ParkedClient {
       case GOODBYE -> leave(parked);
       case SERVER -> wake(parked);
     }
-  }
-
-  /** The client has withdrawn what it was to get a backend for. */
-  void parkedAgain(Parked parked) {
-    startIdleTimer(parked);
-    hear(parked);
   }
 
   /** Gets a backend, because the client has sent something or has to hear something. */

@@ -38,9 +38,9 @@ final class Parker {
   private final Attachment attachment;
   private final ParkedClient parkedClient;
 
-  private Optional<Veto> veto = Optional.empty();
+  private volatile Optional<Veto> veto = Optional.empty();
   private long pauseMillis;
-  private long notBefore;
+  private volatile long notBefore;
 
   Parker(Session session, Attachment attachment) {
     this.session = session;

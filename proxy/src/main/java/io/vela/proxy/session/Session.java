@@ -5,7 +5,6 @@ import io.vela.config.ParkPolicy;
 import io.vela.config.value.BranchName;
 import io.vela.proxy.auth.ConnectionSecurity;
 import io.vela.proxy.relay.RelayEnd;
-import io.vela.proxy.relay.RelayPair;
 import io.vela.proxy.session.SessionState.Authenticating;
 import io.vela.proxy.session.SessionState.AwaitingStartup;
 import io.vela.proxy.session.SessionState.Closed;
@@ -122,15 +121,19 @@ final class Session {
       Parker parker,
       ParkPolicy policy) {}
 
-  /** The client has proven that it may use the branch. */
-  void attend(SessionRequest request, Target target, Parker parker) {
+  /**
+   * The client has proven that it may use the branch.
+   *
+   * @param byPassword whether its role's password has let it in
+   */
+  void attend(SessionRequest request, Target target, Parker parker, boolean byPassword) {
     var onBranch = new SessionOnBranch(this, request, parker);
     attended =
         Optional.of(
             new Attended(
                 target.branch(),
                 onBranch,
-                new ClientView(request.startup().parameters()),
+                new ClientView(request.startup().parameters(), byPassword),
                 parker,
                 ParkPolicy.DEFAULT));
     services.router().began(target.branch(), onBranch);
@@ -165,8 +168,16 @@ final class Session {
   void policy(ParkPolicy now) {
     attended =
         attended.map(
-            all -> new Attended(all.branch(), all.session(), all.view(), all.parker(), now));
-    view().trace().pings(now.answerPings() ? Pings.of(now.pings()) : Pings.NONE);
+            all ->
+                new Attended(
+                    all.branch(),
+                    all.session(),
+                    all.view(),
+                    all.parker(),
+                    services.sessions().share(now)));
+    view()
+        .trace()
+        .pings(now.answerPings() ? services.sessions().share(Pings.of(now.pings())) : Pings.NONE);
   }
 
   /** On any thread. */
@@ -179,7 +190,7 @@ final class Session {
    * Since when its client wants nothing, in ms since 1970; less than 0 otherwise. On any thread.
    */
   long quietSince() {
-    return state instanceof Relaying relaying ? relaying.relay().quietSince() : RelayPair.AT_WORK;
+    return state instanceof Relaying relaying ? relaying.relay().quietSince() : -1;
   }
 
   /** See {@link Parker#parkAlone}. On any thread. */
@@ -206,7 +217,7 @@ final class Session {
     if (parked.memory().isListening()) {
       services.barrier().await(branch(), parker().client());
     }
-    parker().client().parkedAgain(parked);
+    parker().client().begin(parked);
   }
 
   SessionState state() {

@@ -20,20 +20,19 @@ import java.util.function.Supplier;
 /** A session as its branch sees it: brings what the branch asks to the session's event loop. */
 final class SessionOnBranch implements BranchSession {
   private final Session session;
-  private final SessionLabel label;
+  private final SessionRequest request;
   private final Parker parker;
   private final Instant began = Instant.now();
 
   SessionOnBranch(Session session, SessionRequest request, Parker parker) {
     this.session = session;
+    this.request = request;
     this.parker = parker;
-    this.label =
-        new SessionLabel(session.log().id(), request.describe(session.address().toString()));
   }
 
   @Override
   public SessionLabel label() {
-    return label;
+    return new SessionLabel(session.log().id(), request.describe(session.address().toString()));
   }
 
   @Override
@@ -51,7 +50,8 @@ final class SessionOnBranch implements BranchSession {
 
   private Activity relaying(long quietSince) {
     return quietSince < 0
-        ? new Activity(State.ACTIVE, began, Optional.empty(), parker.veto())
+        ? new Activity(
+            State.ACTIVE, Instant.ofEpochMilli(-quietSince), Optional.empty(), parker.veto())
         : quiet(State.IDLE, quietSince);
   }
 
@@ -98,6 +98,6 @@ final class SessionOnBranch implements BranchSession {
 
   @Override
   public String toString() {
-    return label.toString();
+    return label().toString();
   }
 }

@@ -148,6 +148,11 @@ sealed interface SessionState {
   record Authenticating(
       SessionRequest request, Optional<Target> target, Optional<Role> role, AuthMethod method)
       implements Open {
+    /** For a request that is equal. */
+    Authenticating of(SessionRequest same) {
+      return new Authenticating(same, target, role, method);
+    }
+
     Waking wake(Target proven, CompletableFuture<BranchLease> lease) {
       return new Waking(request, proven, lease, 1, Optional.empty());
     }

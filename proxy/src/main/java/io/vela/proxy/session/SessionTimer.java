@@ -8,8 +8,10 @@ import java.util.concurrent.TimeUnit;
 
 /** Bounds what a session waits for, one thing at a time. On its event loop only. */
 final class SessionTimer {
+  private static final Future<?> NONE = ImmediateEventExecutor.INSTANCE.newSucceededFuture(null);
+
   private final EventLoop eventLoop;
-  private Future<?> running = ImmediateEventExecutor.INSTANCE.newSucceededFuture(null);
+  private Future<?> running = NONE;
 
   SessionTimer(EventLoop eventLoop) {
     this.eventLoop = eventLoop;
@@ -24,5 +26,6 @@ final class SessionTimer {
   /** From now on nothing happens. */
   void cancel() {
     var _ = running.cancel(false);
+    running = NONE;
   }
 }

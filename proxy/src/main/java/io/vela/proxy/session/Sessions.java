@@ -1,9 +1,11 @@
 package io.vela.proxy.session;
 
 import io.vela.config.value.BranchName;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -11,12 +13,13 @@ import java.util.stream.Stream;
 
 /** All sessions of this process. Safe for use from any thread. */
 public final class Sessions {
-  /** More kinds of Postgres than that are not to be expected. */
-  private static final int MOST_SHARED = 64;
+  /** So many sessions parked since the last time are worth a collection. */
+  private static final int WORTH_TIDYING = 1_000;
 
   private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
-  private final Map<Set<String>, Set<String>> sharedNames = new ConcurrentHashMap<>();
+  private final Map<Object, WeakReference<Object>> shared = new WeakHashMap<>();
+  private long parkedWhenTidied;
   private final Attendance.Counts counts = new Attendance.Counts();
 
   long nextId() {
@@ -57,23 +60,43 @@ public final class Sessions {
     return live.size();
   }
 
-  /** Equal sets are kept once: most sessions are told of the same parameters. */
-  Set<String> share(Set<String> names) {
-    var known = sharedNames.get(names);
-    if (known != null) {
-      return known;
+  /**
+   * Equal values are kept once, as long as a session has them: most clients of a branch ask for the
+   * same, and are told the same.
+   *
+   * @param value never changes
+   */
+  @SuppressWarnings("unchecked") // what is equal to it is of its kind
+  <T> T share(T value) {
+    synchronized (shared) {
+      var reference = shared.get(value);
+      var known = reference == null ? null : reference.get();
+      if (known == null) {
+        shared.put(value, new WeakReference<>(value));
+        return value;
+      }
+      return (T) known;
     }
-    var copy = Set.copyOf(names);
-    if (sharedNames.size() < MOST_SHARED) {
-      sharedNames.putIfAbsent(copy, copy);
-    }
-    return copy;
   }
 
   /** Gives back backends of sessions that have been idle for as long as their policies say. */
   public void parkIdle() {
     long now = System.currentTimeMillis();
     live.forEach(session -> session.parkIfIdle(now));
+  }
+
+  /**
+   * Gives the system back what a wave of sessions has left behind, while all are parked and nobody
+   * waits: their backends lived long enough to be taken for lasting by the collector, which would
+   * not look at them again before the heap is full. From one thread only.
+   */
+  public void tidyUp() {
+    long parked = live.stream().filter(session -> session.phase() == Phase.PARKED).count();
+    parkedWhenTidied = Math.min(parkedWhenTidied, parked);
+    if (parked - parkedWhenTidied >= WORTH_TIDYING && parked == live.size()) {
+      System.gc();
+      parkedWhenTidied = parked;
+    }
   }
 
   /** Those of a branch that relay. */

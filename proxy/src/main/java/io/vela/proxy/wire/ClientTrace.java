@@ -40,10 +40,12 @@ public final class ClientTrace {
   private boolean unnamedFailed;
   private boolean unnamedCertain = true;
   private OptionalInt unnamedPing = OptionalInt.empty();
-  private final Map<String, Integer> pingStatements = new HashMap<>(2);
-  private final Set<String> customSettings = new LinkedHashSet<>(2);
-  private final Set<String> libraries = new LinkedHashSet<>(2);
-  private final Set<String> functions = new LinkedHashSet<>(2);
+
+  // Most sessions have none of these.
+  private Map<String, Integer> pingStatements = Map.of();
+  private Set<String> customSettings = Set.of();
+  private Set<String> libraries = Set.of();
+  private Set<String> functions = Set.of();
   private boolean overlooked;
 
   /**
@@ -175,6 +177,9 @@ public final class ClientTrace {
     } else {
       var name = new String(content, 0, nameEnd, ISO_8859_1);
       if (ping.isPresent()) {
+        if (pingStatements.isEmpty()) {
+          pingStatements = new HashMap<>();
+        }
         pingStatements.put(name, ping.getAsInt());
       } else if (!pingStatements.isEmpty()) {
         pingStatements.remove(name);
@@ -209,7 +214,7 @@ public final class ClientTrace {
       int nameEnd = end(content, 1, length);
       if (nameEnd == 1) {
         unnamedGone();
-      } else if (nameEnd > 1) {
+      } else if (nameEnd > 1 && !pingStatements.isEmpty()) {
         pingStatements.remove(new String(content, 1, nameEnd - 1, ISO_8859_1));
       }
     }
@@ -249,7 +254,7 @@ public final class ClientTrace {
         case 'd' -> {
           telling |= is("dblink_connect", text, i, to);
           if (is("deallocate", text, i, to) || is("discard", text, i, to)) {
-            pingStatements.clear();
+            pingStatements = Map.of();
           }
         }
         default -> {}
@@ -310,12 +315,16 @@ public final class ClientTrace {
 
   private void take(SqlScan.Traces found) {
     overlooked |= found.unseenSettings();
-    add(customSettings, found.customSettings());
-    add(libraries, found.loads());
-    add(functions, found.functions());
+    customSettings = joined(customSettings, found.customSettings());
+    libraries = joined(libraries, found.loads());
+    functions = joined(functions, found.functions());
   }
 
-  private void add(Set<String> known, Collection<String> found) {
+  private Set<String> joined(Set<String> before, Collection<String> found) {
+    if (found.isEmpty()) {
+      return before;
+    }
+    var known = new LinkedHashSet<>(before);
     for (var name : found) {
       if (known.size() < MOST_NAMES) {
         known.add(name);
@@ -323,5 +332,6 @@ public final class ClientTrace {
         overlooked |= !known.contains(name);
       }
     }
+    return known;
   }
 }

@@ -4,6 +4,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Queries by which connection pools find out whether a connection is alive: the empty one, and
@@ -90,6 +91,16 @@ public final class Pings {
       rest = skipBlanks(text, rest + 1, to);
     }
     return rest == to && numbers.contains(number) ? OptionalInt.of(number) : OptionalInt.empty();
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Pings pings && empty == pings.empty && numbers.equals(pings.numbers);
+  }
+
+  @Override
+  public int hashCode() {
+    return Boolean.hashCode(empty) + numbers.hashCode();
   }
 
   private static int skipBlanks(byte[] text, int from, int to) {

@@ -150,6 +150,21 @@ final class ParkedSessionTest {
   }
 
   @Test
+  void whoLeavesWhileItIsBeingParkedHasLeft() throws Exception {
+    side.awaitNoSession();
+    try (var client = connect("postgres")) {
+      var session = session(0);
+      awaitState(session, State.IDLE);
+      assertThat(get(session.prepareToPark())).isEmpty();
+      client.endOutput();
+      await().atMost(20, SECONDS).until(() -> get(session.confirmParking()).isPresent());
+      session.park();
+      assertThat(client.readToEnd()).isEqualTo("END");
+      side.awaitNoSession();
+    }
+  }
+
+  @Test
   void idleSessionTimeoutHoldsForTheParkedToo() throws Exception {
     side.awaitNoSession();
     try (var client = connect("postgres")) {

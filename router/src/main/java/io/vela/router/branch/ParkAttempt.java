@@ -83,7 +83,7 @@ final class ParkAttempt {
           name,
           order.reason(),
           outcome.label(),
-          outcome);
+          outcome.detail());
     }
     return outcome;
   }

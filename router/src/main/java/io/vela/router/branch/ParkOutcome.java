@@ -1,5 +1,7 @@
 package io.vela.router.branch;
 
+import static java.util.stream.Collectors.joining;
+
 import io.vela.agent.Activity;
 import io.vela.router.BranchSession;
 import io.vela.router.BranchSession.Veto;
@@ -56,6 +58,19 @@ public sealed interface ParkOutcome {
       case Vetoed vetoed when vetoed.isSilence() -> "failed";
       case Vetoed _, Busy _, Wanted _ -> "vetoed";
       case Failed _ -> "failed";
+      case Moot _ -> "";
+    };
+  }
+
+  /** For the log. */
+  default String detail() {
+    return switch (this) {
+      case Parked parked -> parked.sessions() + " sessions";
+      case Vetoed vetoed ->
+          vetoed.objections().stream().map(Objection::toString).collect(joining("; "));
+      case Busy busy -> busy.uses().stream().map(Activity.Use::toString).collect(joining("; "));
+      case Wanted wanted -> wanted.who().description();
+      case Failed failed -> failed.cause();
       case Moot _ -> "";
     };
   }
