@@ -8,6 +8,7 @@ import io.vela.it.support.Vela;
 import java.nio.file.Files;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -70,6 +71,11 @@ final class RoomTest {
     try (var one = vela.connect("held-1");
         var two = vela.connect("held-2");
         var three = vela.connect("held-3")) {
+      // Idle sessions would be parked to make room.
+      for (var held : List.of(one, two, three)) {
+        held.setAutoCommit(false);
+        held.createStatement().execute("SELECT 1");
+      }
       assertThatThrownBy(() -> vela.connect("late"))
           .isInstanceOfSatisfying(
               SQLException.class,
