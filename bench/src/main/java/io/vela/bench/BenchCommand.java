@@ -104,12 +104,7 @@ public final class BenchCommand implements Subcommand {
     Files.setPosixFilePermissions(top, PosixFilePermissions.fromString("rwxr-xr-x"));
     var stop = new StopOnSignal(Thread.currentThread());
     try {
-      var report = measure(top.toAbsolutePath());
-      out().print(report.table());
-      out().flush();
-      if (json.isPresent()) {
-        Files.writeString(json.get(), report.json() + "\n");
-      }
+      measure(top.toAbsolutePath());
       return 0;
     } catch (Exception e) {
       if (stop.isAsked()) {
@@ -123,7 +118,7 @@ public final class BenchCommand implements Subcommand {
     }
   }
 
-  private Report measure(Path top) throws Exception {
+  private void measure(Path top) throws Exception {
     var user = ServiceUser.resolve(this::say);
     var postgres =
         new PostgresBinaries(List.of(), top.resolve("postgres"))
@@ -170,13 +165,27 @@ public final class BenchCommand implements Subcommand {
               vela, postgres.bin(), user, top, runs, Duration.ofSeconds(seconds), peers, this::say);
       var setting = setting(top, vela, version(postgres));
       var figures = new ArrayList<Figure>();
-      for (var bench : EnumSet.allOf(Bench.class)) {
-        if (bench != Bench.all && wants(bench)) {
-          say(bench.toString());
-          figures.addAll(benchmark(bench).run(bed));
+      try {
+        for (var bench : EnumSet.allOf(Bench.class)) {
+          if (bench != Bench.all && wants(bench)) {
+            say(bench.toString());
+            figures.addAll(benchmark(bench).run(bed));
+          }
+        }
+      } finally {
+        // Also what was measured before one of them failed or all were interrupted.
+        if (!figures.isEmpty()) {
+          report(new Report(setting.values(), figures));
         }
       }
-      return new Report(setting.values(), figures);
+    }
+  }
+
+  private void report(Report report) throws IOException {
+    out().print(report.table());
+    out().flush();
+    if (json.isPresent()) {
+      Files.writeString(json.get(), report.json() + "\n");
     }
   }
 

@@ -56,7 +56,14 @@ final class MemoryBench implements Benchmark {
   private static double proportionalMb(Bed bed, int number) throws Exception {
     double sum = 0;
     for (var process : bed.vela().processes(name(number))) {
-      sum += new ProcessMemory(process.pid()).proportionalMb();
+      try {
+        sum += new ProcessMemory(process.pid()).proportionalMb();
+      } catch (IOException e) {
+        // A worker that has ended since takes nothing.
+        if (process.isAlive()) {
+          throw e;
+        }
+      }
     }
     return sum;
   }

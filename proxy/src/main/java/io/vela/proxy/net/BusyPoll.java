@@ -2,6 +2,7 @@ package io.vela.proxy.net;
 
 import io.netty.channel.SelectStrategy;
 import io.netty.util.IntSupplier;
+import io.netty.util.concurrent.FastThreadLocal;
 
 /**
  * Has an event loop look for more, for a moment, before it sleeps. A client's next message, or
@@ -12,7 +13,7 @@ import io.netty.util.IntSupplier;
  * <p>Looking in vain, time and again, makes it rare: a loop that serves a client a second sleeps.
  * One object an event loop, on its thread.
  */
-final class BusyPoll implements SelectStrategy {
+public final class BusyPoll implements SelectStrategy {
   /** About what sleeping and being woken costs. */
   private static final long POLL_NANOS = 50_000;
 
@@ -22,8 +23,21 @@ final class BusyPoll implements SelectStrategy {
   /** Then only one wait in so many is polled, to see whether it pays again. */
   private static final int PROBE_EVERY = 64;
 
+  private static final FastThreadLocal<BusyPoll> OF_THREAD = new FastThreadLocal<>();
+
   private int vain;
   private int waits;
+  private boolean skipping;
+
+  BusyPoll() {}
+
+  /** Has the event loop whose thread this is not look before it sleeps next. */
+  public static void skip() {
+    var own = OF_THREAD.getIfExists();
+    if (own != null) {
+      own.skipping = true;
+    }
+  }
 
   @Override
   public int calculateStrategy(IntSupplier selectNow, boolean hasTasks) throws Exception {
@@ -31,7 +45,14 @@ final class BusyPoll implements SelectStrategy {
     if (ready > 0 || hasTasks) {
       return ready;
     }
+    if (waits == 0) {
+      OF_THREAD.set(this);
+    }
     waits++;
+    if (skipping) {
+      skipping = false;
+      return SELECT;
+    }
     if (vain >= PATIENCE && waits % PROBE_EVERY != 0) {
       return SELECT;
     }

@@ -1,5 +1,7 @@
 package io.vela.proxy.relay;
 
+import static java.util.concurrent.TimeUnit.NANOSECONDS;
+
 import io.netty.channel.Channel;
 import io.netty.channel.socket.DuplexChannel;
 
@@ -10,6 +12,7 @@ import io.netty.channel.socket.DuplexChannel;
 final class ReadGate {
   private final Channel source;
   private boolean open = true;
+  private boolean paused;
 
   ReadGate(Channel source) {
     this.source = source;
@@ -23,8 +26,24 @@ final class ReadGate {
     }
   }
 
+  /** Stops reading for a while, or until it is opened or closed. */
+  void pause(long nanos) {
+    if (open) {
+      close();
+      paused = true;
+      var _ = source.eventLoop().schedule(this::goOn, nanos, NANOSECONDS);
+    }
+  }
+
+  private void goOn() {
+    if (paused) {
+      open();
+    }
+  }
+
   /** Reads on. */
   void open() {
+    paused = false;
     if (!open) {
       open = true;
       readOn(source);

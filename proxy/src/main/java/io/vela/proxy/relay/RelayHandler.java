@@ -6,6 +6,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.vela.proxy.net.BusyPoll;
 import io.vela.proxy.wire.FrameTracker;
 import io.vela.proxy.wire.FrontendType;
 import java.io.IOException;
@@ -22,6 +23,15 @@ import org.slf4j.LoggerFactory;
  */
 final class RelayHandler extends ChannelInboundHandlerAdapter {
   private static final Logger log = LoggerFactory.getLogger(RelayHandler.class);
+
+  /** As much from one run of reads after the other is a stream: what Postgres sends at once. */
+  private static final int STREAM_RUN = 8192;
+
+  /** So many bytes of it are moved as they come: most answers are shorter. */
+  private static final int STREAM = 256 * 1024;
+
+  /** Less than it takes to fill a socket's buffer (208 KiB), so that nobody waits for room. */
+  private static final long STREAM_PAUSE_NANOS = 50_000;
 
   private enum Mode {
     RELAYING,
@@ -41,6 +51,8 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
   private boolean unflushed;
   private boolean brokenReported;
   private long bytes;
+  private long bytesBefore;
+  private long streamed;
 
   /**
    * Made for one channel.
@@ -72,6 +84,11 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
   /** Relays to the end of the message that has begun, reports it to the pair, then discards. */
   void stopAtBoundary() {
     mode = Mode.TO_BOUNDARY;
+  }
+
+  /** Whoever comes next in the pipeline reads as it likes. */
+  void leave() {
+    gate.open();
   }
 
   /** From now on reads as fast as it comes and drops it, so that the end is noticed. */
@@ -125,10 +142,26 @@ final class RelayHandler extends ChannelInboundHandlerAdapter {
     // Before the peer can have it: who has an answer finds it counted.
     pair.meter(direction, bytes);
     flush();
+    pauseInStream();
     pair.readComplete();
     if (tracker.broken() && !brokenReported) {
       brokenReported = true;
       pair.framingBroken(direction);
+    }
+  }
+
+  /**
+   * Lets a stream gather before it is read again. Who is woken for each of Postgres's sends, 8 KiB,
+   * spends more on waking than on moving, makes Postgres spend as much, and on few cores takes one
+   * from the two who make and take the stream.
+   */
+  private void pauseInStream() {
+    long run = bytes - bytesBefore;
+    bytesBefore = bytes;
+    streamed = run >= STREAM_RUN ? streamed + run : 0;
+    if (streamed >= STREAM && mode == Mode.RELAYING && !pair.idle()) {
+      BusyPoll.skip();
+      gate.pause(STREAM_PAUSE_NANOS);
     }
   }
 

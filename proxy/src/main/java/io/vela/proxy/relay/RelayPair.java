@@ -232,8 +232,8 @@ public final class RelayPair {
     finishing = true;
     client.pipeline().remove(clientHandler);
     backend.pipeline().remove(backendHandler);
-    ReadGate.readOn(client);
-    ReadGate.readOn(backend);
+    clientHandler.leave();
+    backendHandler.leave();
   }
 
   /** Runs whenever the two have become quiet, after what led to it was passed on. */
