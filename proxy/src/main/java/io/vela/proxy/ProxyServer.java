@@ -133,13 +133,7 @@ public final class ProxyServer {
     var eventLoops = chosen.newEventLoops(network);
     var _ =
         eventLoops.scheduleWithFixedDelay(
-            () -> {
-              sessions.parkIdle();
-              sessions.tidyUp();
-            },
-            SWEEP_MILLIS,
-            SWEEP_MILLIS,
-            TimeUnit.MILLISECONDS);
+            () -> sweep(sessions), SWEEP_MILLIS, SWEEP_MILLIS, TimeUnit.MILLISECONDS);
     var doors = new Doors(chosen, eventLoops, services);
     var server = new ProxyServer(eventLoops, sessions, backends, doors, liveLimits);
     try {
@@ -149,6 +143,16 @@ public final class ProxyServer {
       throw e;
     }
     return server;
+  }
+
+  /** A fault in it must not be its end: a task that throws is not run again. */
+  private static void sweep(Sessions sessions) {
+    try {
+      sessions.parkIdle();
+      sessions.tidyUp();
+    } catch (RuntimeException e) {
+      log.error("sweep over idle sessions failed", e);
+    }
   }
 
   /**

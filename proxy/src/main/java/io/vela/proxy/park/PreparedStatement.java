@@ -2,7 +2,9 @@ package io.vela.proxy.park;
 
 import io.vela.proxy.wire.DataRow;
 import io.vela.proxy.wire.RowShape;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** A named prepared statement. Strings are bytes as ISO 8859-1. */
 final class PreparedStatement {
@@ -103,5 +105,19 @@ final class PreparedStatement {
       batch.prepare(name, sql, types);
     }
     batch.describe(name);
+  }
+
+  private List<Object> parts() {
+    return List.of(name, sql, IntStream.of(types).boxed().toList(), bySql, shape, stale);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof PreparedStatement statement && statement.parts().equals(parts());
+  }
+
+  @Override
+  public int hashCode() {
+    return parts().hashCode();
   }
 }

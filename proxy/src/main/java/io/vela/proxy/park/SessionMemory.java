@@ -1,5 +1,6 @@
 package io.vela.proxy.park;
 
+import com.github.benmanes.caffeine.cache.Interner;
 import io.vela.proxy.wire.RawMessage;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -9,19 +10,21 @@ import java.util.Optional;
 
 /**
  * A session's state without a backend. Thousands are kept: strings have one byte a character (they
- * are bytes as ISO 8859-1), those that sessions have in common are kept once, and there is no map.
+ * are bytes as ISO 8859-1), what sessions have in common is kept once, a whole state too, and there
+ * is no map.
  */
 public final class SessionMemory {
-  private static final String[] NONE = {};
+  private static final Interner<List<String>> LISTS = Interner.newWeakInterner();
+  private static final Interner<SessionMemory> ALL = Interner.newWeakInterner();
 
-  private final String[] settings;
-  private final String[] inherited;
-  private final String[] parameters;
-  private final String[] channels;
-  private final String[] loads;
+  private final List<String> settings;
+  private final List<String> inherited;
+  private final List<String> parameters;
+  private final List<String> channels;
+  private final List<String> loads;
   private final String role;
   private final String sessionAuthorization;
-  private final PreparedStatement[] statements;
+  private final List<PreparedStatement> statements;
   private final Optional<RawMessage> unnamedStatement;
   private final long idleSessionTimeoutMillis;
 
@@ -33,7 +36,7 @@ public final class SessionMemory {
     loads = shared(builder.loads);
     role = builder.role.intern();
     sessionAuthorization = builder.sessionAuthorization.intern();
-    statements = builder.statements.toArray(PreparedStatement[]::new);
+    statements = List.copyOf(builder.statements);
     unnamedStatement = builder.unnamedStatement;
     idleSessionTimeoutMillis = builder.idleSessionTimeoutMillis;
   }
@@ -57,7 +60,7 @@ public final class SessionMemory {
    * @param parse its Parse message
    */
   public SessionMemory withUnnamedStatement(Optional<RawMessage> parse) {
-    return new SessionMemory(this, parse);
+    return ALL.intern(new SessionMemory(this, parse));
   }
 
   /** Collects it. */
@@ -74,13 +77,13 @@ public final class SessionMemory {
     long idleSessionTimeoutMillis;
 
     SessionMemory build() {
-      return new SessionMemory(this);
+      return ALL.intern(new SessionMemory(this));
     }
   }
 
   /** Whether it waits for notifications. */
   public boolean isListening() {
-    return channels.length > 0;
+    return !channels.isEmpty();
   }
 
   /** Its {@code idle_session_timeout} in milliseconds; 0 for none. */
@@ -104,11 +107,11 @@ public final class SessionMemory {
   }
 
   List<String> channels() {
-    return List.of(channels);
+    return channels;
   }
 
   List<String> loads() {
-    return List.of(loads);
+    return loads;
   }
 
   String role() {
@@ -120,7 +123,7 @@ public final class SessionMemory {
   }
 
   List<PreparedStatement> statements() {
-    return List.of(statements);
+    return statements;
   }
 
   /** A Parse message, whole. */
@@ -128,7 +131,31 @@ public final class SessionMemory {
     return unnamedStatement;
   }
 
-  private static String[] pairs(Map<String, String> map) {
+  private List<Object> parts() {
+    return List.of(
+        settings,
+        inherited,
+        parameters,
+        channels,
+        loads,
+        role,
+        sessionAuthorization,
+        statements,
+        unnamedStatement,
+        idleSessionTimeoutMillis);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof SessionMemory memory && memory.parts().equals(parts());
+  }
+
+  @Override
+  public int hashCode() {
+    return parts().hashCode();
+  }
+
+  private static List<String> pairs(Map<String, String> map) {
     var flat = new ArrayList<String>(2 * map.size());
     map.forEach(
         (name, value) -> {
@@ -138,15 +165,14 @@ public final class SessionMemory {
     return shared(flat);
   }
 
-  /** Equal strings of all sessions are one. */
-  private static String[] shared(List<String> strings) {
-    return strings.isEmpty() ? NONE : strings.stream().map(String::intern).toArray(String[]::new);
+  private static List<String> shared(List<String> strings) {
+    return LISTS.intern(strings.stream().map(String::intern).toList());
   }
 
-  private static Map<String, String> map(String[] pairs) {
-    var map = LinkedHashMap.<String, String>newLinkedHashMap(pairs.length / 2);
-    for (int i = 0; i < pairs.length; i += 2) {
-      map.put(pairs[i], pairs[i + 1]);
+  private static Map<String, String> map(List<String> pairs) {
+    var map = LinkedHashMap.<String, String>newLinkedHashMap(pairs.size() / 2);
+    for (int i = 0; i < pairs.size(); i += 2) {
+      map.put(pairs.get(i), pairs.get(i + 1));
     }
     return map;
   }

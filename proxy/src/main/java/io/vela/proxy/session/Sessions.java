@@ -13,13 +13,10 @@ import java.util.stream.Stream;
 
 /** All sessions of this process. Safe for use from any thread. */
 public final class Sessions {
-  /** So many sessions parked since the last time are worth a collection. */
-  private static final int WORTH_TIDYING = 1_000;
-
   private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
   private final Map<Object, WeakReference<Object>> shared = new WeakHashMap<>();
-  private long parkedWhenTidied;
+  private final Tidying tidying = new Tidying(System::gc);
   private final Attendance.Counts counts = new Attendance.Counts();
 
   long nextId() {
@@ -85,18 +82,9 @@ public final class Sessions {
     live.forEach(session -> session.parkIfIdle(now));
   }
 
-  /**
-   * Gives the system back what a wave of sessions has left behind, while all are parked and nobody
-   * waits: their backends lived long enough to be taken for lasting by the collector, which would
-   * not look at them again before the heap is full. From one thread only.
-   */
+  /** See {@link Tidying}. From one thread only. */
   public void tidyUp() {
-    long parked = live.stream().filter(session -> session.phase() == Phase.PARKED).count();
-    parkedWhenTidied = Math.min(parkedWhenTidied, parked);
-    if (parked - parkedWhenTidied >= WORTH_TIDYING && parked == live.size()) {
-      System.gc();
-      parkedWhenTidied = parked;
-    }
+    tidying.look(count(Phase.PARKED), live.size());
   }
 
   /** Those of a branch that relay. */

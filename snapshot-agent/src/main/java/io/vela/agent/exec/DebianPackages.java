@@ -6,7 +6,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /** Installs missing programs from Debian, where Vela may, and says so. */
 public final class DebianPackages {
@@ -30,14 +32,25 @@ public final class DebianPackages {
    */
   public Path ensure(String program, String debianPackage)
       throws CloneException, InterruptedException {
-    var present = Programs.find(program);
+    return ensure(program, () -> Programs.find(program), debianPackage);
+  }
+
+  /**
+   * The same for what is no program.
+   *
+   * @param name for a person
+   * @param search finds it, if it is there
+   */
+  public Path ensure(String name, Supplier<Optional<Path>> search, String debianPackage)
+      throws CloneException, InterruptedException {
+    var present = search.get();
     if (present.isPresent()) {
       return present.get();
     }
     if (!ServiceUser.runningAsRoot() || Programs.find("apt-get").isEmpty()) {
-      throw missing(program, debianPackage, "");
+      throw missing(name, debianPackage, "");
     }
-    say.accept("installing the Debian package " + debianPackage + " for " + program);
+    say.accept("installing the Debian package " + debianPackage + " for " + name);
     var installed = install(debianPackage);
     if (!installed.ok()) {
       // A fresh container has no package lists.
@@ -45,7 +58,7 @@ public final class DebianPackages {
       installed = install(debianPackage);
     }
     var detail = installed.problem() + "\n" + installed.detail();
-    return Programs.find(program).orElseThrow(() -> missing(program, debianPackage, detail));
+    return search.get().orElseThrow(() -> missing(name, debianPackage, detail));
   }
 
   private static Result install(String debianPackage) throws InterruptedException {
@@ -58,9 +71,9 @@ public final class DebianPackages {
     return Command.of(argv).within(TIMEOUT).env("DEBIAN_FRONTEND", "noninteractive");
   }
 
-  private static CloneException missing(String program, String debianPackage, String detail) {
+  private static CloneException missing(String name, String debianPackage, String detail) {
     return new CloneException(
         new StorageFailed(
-            "%s is missing: install the package %s".formatted(program, debianPackage), detail));
+            "%s is missing: install the package %s".formatted(name, debianPackage), detail));
   }
 }
