@@ -47,6 +47,8 @@ public final class Guard {
     if (major >= 18) {
       // Three processes less for each branch; what is not cached is read ahead by the kernel.
       settings.put("io_method", "sync");
+      // Then a process has one I/O under way at a time; by default memory is set aside for more.
+      settings.put("io_max_concurrency", "4");
       // Memory is set aside for each; as many as autovacuum_max_workers has by default.
       settings.put("autovacuum_worker_slots", "3");
     }

@@ -25,7 +25,7 @@ final class EmptyImport implements Importer {
           "wal_recycle = off",
           "",
           "# Vela: a test run that opens hundreds of connections at once is what a branch is for.",
-          "max_connections = 300");
+          "max_connections = 250");
 
   private final Source.Empty source;
   private final PostgresBinaries binaries;

@@ -59,6 +59,7 @@ class GuardTest {
           item("huge_pages", "on", "off"),
           new Item("io_method", "worker", "sync", 18, 99),
           new Item("autovacuum_worker_slots", "16", "3", 18, 99),
+          new Item("io_max_concurrency", "64", "4", 18, 99),
           item("data_directory", "/var/lib/postgresql/production", "DATA"),
           item("hba_file", "/etc/postgresql/production/pg_hba.conf", "RUN/pg_hba.conf"),
           item("ident_file", "/etc/postgresql/production/pg_ident.conf", "RUN/pg_ident.conf"),
