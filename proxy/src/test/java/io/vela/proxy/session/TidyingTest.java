@@ -9,31 +9,46 @@ final class TidyingTest {
   private final AtomicInteger collections = new AtomicInteger();
   private final Tidying tidying = new Tidying(collections::incrementAndGet);
 
+  private void look(int times, long parked, long all) {
+    for (int i = 0; i < times; i++) {
+      tidying.look(parked, all);
+    }
+  }
+
   @Test
   void collectsOnceWhenAWaveIsParkedAndNobodyWaits() {
-    tidying.look(999, 1_000);
+    look(4, 999, 1_000);
+    look(3, 1_000, 1_000);
     assertThat(collections).hasValue(0);
 
-    tidying.look(1_000, 1_000);
-    tidying.look(1_000, 1_000);
+    look(9, 1_000, 1_000);
     assertThat(collections).hasValue(1);
   }
 
   @Test
+  void waitsUntilNothingChangesAnyMore() {
+    for (int parked = 1_000; parked < 1_100; parked += 3) {
+      look(3, parked, parked);
+    }
+
+    assertThat(collections).hasValue(0);
+  }
+
+  @Test
   void doesNotForASessionThatIsAwake() {
-    tidying.look(10_000, 10_001);
+    look(9, 10_000, 10_001);
 
     assertThat(collections).hasValue(0);
   }
 
   @Test
   void countsFromTheLowestSinceTheLastTime() {
-    tidying.look(1_000, 1_000);
-    tidying.look(1_999, 1_999);
+    look(4, 1_000, 1_000);
+    look(4, 1_999, 1_999);
     assertThat(collections).hasValue(1);
 
-    tidying.look(0, 1_999);
-    tidying.look(1_000, 1_000);
+    look(1, 0, 1_999);
+    look(4, 1_000, 1_000);
     assertThat(collections).hasValue(2);
   }
 }
