@@ -2,14 +2,18 @@ package io.vela.proxy.session;
 
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.vela.config.value.BranchName;
 import io.vela.proxy.session.SessionState.Relaying;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -28,8 +32,19 @@ public final class BackendQueue {
 
   private static final long LOOK_AGAIN_MILLIS = 10;
 
+  /** A backend that Vela has closed may count for as long, until its process has ended. */
+  private static final Duration LEAVING = Duration.ofSeconds(1);
+
+  /** Meanwhile it is tried again at every so many looks whether there is a place. */
+  private static final int TRY_AGAIN_EVERY = 5;
+
   private final Sessions sessions;
   private final ConcurrentMap<BranchName, Queue> queues = new ConcurrentHashMap<>();
+  private final Cache<Left, Boolean> leaving =
+      Caffeine.newBuilder().expireAfterWrite(LEAVING).build();
+
+  /** A session that has just given up a backend. */
+  private record Left(BranchName branch, SessionRequest request) {}
 
   public BackendQueue(Sessions sessions) {
     this.sessions = sessions;
@@ -79,6 +94,7 @@ public final class BackendQueue {
     private final PriorityQueue<Waiting> waiting =
         new PriorityQueue<>(Comparator.comparingLong(Waiting::since));
     private int leaving;
+    private int looks;
     private boolean looking;
 
     Queue(BranchName branch) {
@@ -111,6 +127,9 @@ public final class BackendQueue {
     }
 
     private void look() {
+      if (++looks % TRY_AGAIN_EVERY == 0 && anyLeft(branch, _ -> true)) {
+        freed();
+      }
       for (var victim : victims()) {
         var _ =
             victim
@@ -195,12 +214,13 @@ public final class BackendQueue {
 
   /** Whether there is a session whose place another could ever get: else waiting is in vain. */
   boolean mayHelp(BranchName branch, SessionRequest newcomer, Limit limit) {
-    return sessions
-        .relaying(branch)
-        .anyMatch(
-            session ->
-                session.state() instanceof Relaying relaying
-                    && limit.concerns(newcomer, relaying.request()));
+    return anyLeft(branch, other -> limit.concerns(newcomer, other))
+        || sessions.withPlace(branch).anyMatch(other -> limit.concerns(newcomer, other));
+  }
+
+  private boolean anyLeft(BranchName branch, Predicate<SessionRequest> which) {
+    return leaving.asMap().keySet().stream()
+        .anyMatch(left -> left.branch().equals(branch) && which.test(left.request()));
   }
 
   /**
@@ -218,8 +238,9 @@ public final class BackendQueue {
     return turn;
   }
 
-  /** A backend of the branch has gone. */
-  void freed(BranchName branch) {
+  /** A session of the branch has given up its backend. */
+  void freed(BranchName branch, SessionRequest by) {
+    leaving.put(new Left(branch, by), true);
     var queue = queues.get(branch);
     if (queue != null) {
       queue.freed();

@@ -214,7 +214,7 @@ final class Parker {
         .backend()
         .channel()
         .closeFuture()
-        .addListener(_ -> services.backendQueue().freed(parked.target().branch()));
+        .addListener(_ -> services.backendQueue().freed(session.branch(), parked.request()));
     services.metrics().parked();
     session.log().parked();
     if (memory.isListening()) {

@@ -186,6 +186,21 @@ final class Session {
         && attended.filter(all -> all.branch().equals(branch)).isPresent();
   }
 
+  /** What it asked for, if it has a place among the connections of the branch. On any thread. */
+  Optional<SessionRequest> placeOn(BranchName branch) {
+    if (attended.filter(all -> all.branch().equals(branch)).isEmpty()) {
+      return Optional.empty();
+    }
+    return switch (state) {
+      case Relaying relaying -> Optional.of(relaying.request());
+      case Parking parking -> Optional.of(parking.request());
+      case Restoring restoring -> Optional.of(restoring.request());
+      case Connecting connecting when connecting.backend().spoke() ->
+          Optional.of(connecting.request());
+      default -> Optional.empty();
+    };
+  }
+
   /**
    * Since when its client wants nothing, in ms since 1970; less than 0 otherwise. On any thread.
    */
@@ -330,7 +345,7 @@ final class Session {
 
   void relayEnded(RelayEnd relayEnd) {
     if (state instanceof Relaying relaying) {
-      services.backendQueue().freed(branch());
+      services.backendQueue().freed(branch(), relaying.request());
       end(
           relaying,
           switch (relayEnd) {

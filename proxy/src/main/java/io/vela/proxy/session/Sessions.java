@@ -92,6 +92,11 @@ public final class Sessions {
     return live.stream().filter(session -> session.isRelayingOn(branch));
   }
 
+  /** What those asked for that have a place among the connections of a branch. */
+  Stream<SessionRequest> withPlace(BranchName branch) {
+    return live.stream().flatMap(session -> session.placeOn(branch).stream());
+  }
+
   long count(Phase phase) {
     return live.stream().filter(session -> session.phase() == phase).count();
   }
