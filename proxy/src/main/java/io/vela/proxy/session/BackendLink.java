@@ -39,7 +39,7 @@ final class BackendLink {
   private final ChannelFutureListener whenClosed = _ -> release();
   private Optional<CancelRegistry.Registration> cancelKey = Optional.empty();
   private Optional<CancelKey> ownKey = Optional.empty();
-  private boolean spoke;
+  private volatile boolean spoke;
   private boolean negotiated;
   private boolean released;
 
@@ -108,7 +108,7 @@ final class BackendLink {
             new FrontendMessages(channel.alloc()).startup(startup).buffer(), channel.voidPromise());
   }
 
-  /** Whether the instance has sent anything. */
+  /** Whether the instance has sent anything. On any thread. */
   boolean spoke() {
     return spoke;
   }

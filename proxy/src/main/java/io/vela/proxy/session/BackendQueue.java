@@ -40,7 +40,7 @@ public final class BackendQueue {
 
   private final Sessions sessions;
   private final ConcurrentMap<BranchName, Queue> queues = new ConcurrentHashMap<>();
-  private final Cache<Left, Boolean> leaving =
+  private final Cache<Left, Boolean> justLeft =
       Caffeine.newBuilder().expireAfterWrite(LEAVING).build();
 
   /** A session that has just given up a backend. */
@@ -219,7 +219,7 @@ public final class BackendQueue {
   }
 
   private boolean anyLeft(BranchName branch, Predicate<SessionRequest> which) {
-    return leaving.asMap().keySet().stream()
+    return justLeft.asMap().keySet().stream()
         .anyMatch(left -> left.branch().equals(branch) && which.test(left.request()));
   }
 
@@ -240,7 +240,7 @@ public final class BackendQueue {
 
   /** A session of the branch has given up its backend. */
   void freed(BranchName branch, SessionRequest by) {
-    leaving.put(new Left(branch, by), true);
+    justLeft.put(new Left(branch, by), true);
     var queue = queues.get(branch);
     if (queue != null) {
       queue.freed();

@@ -1,11 +1,9 @@
 package io.vela.proxy.session;
 
+import com.github.benmanes.caffeine.cache.Interner;
 import io.vela.config.value.BranchName;
-import java.lang.ref.WeakReference;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Set;
-import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -15,7 +13,7 @@ import java.util.stream.Stream;
 public final class Sessions {
   private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
-  private final Map<Object, WeakReference<Object>> shared = new WeakHashMap<>();
+  private final Interner<Object> shared = Interner.newWeakInterner();
   private final Tidying tidying = new Tidying(System::gc);
   private final Attendance.Counts counts = new Attendance.Counts();
 
@@ -65,15 +63,7 @@ public final class Sessions {
    */
   @SuppressWarnings("unchecked") // what is equal to it is of its kind
   <T> T share(T value) {
-    synchronized (shared) {
-      var reference = shared.get(value);
-      var known = reference == null ? null : reference.get();
-      if (known == null) {
-        shared.put(value, new WeakReference<>(value));
-        return value;
-      }
-      return (T) known;
-    }
+    return (T) shared.intern(value);
   }
 
   /** Gives back backends of sessions that have been idle for as long as their policies say. */
