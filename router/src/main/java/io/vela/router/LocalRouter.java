@@ -62,6 +62,7 @@ public final class LocalRouter implements Router {
   private final Baselines baselines;
   private final Branches branches;
   private final RouterMetrics metrics;
+  private final Tokens tokens;
   private final Locator locator;
   private final BranchDesk desk;
   private final CurrentRoles roles;
@@ -91,7 +92,7 @@ public final class LocalRouter implements Router {
     this.threads = threads;
     this.contents = new RoleContents(agent, catalog);
     this.baselines = new Baselines(catalog, agent);
-    var tokens = new Tokens(catalog, scheduler.clock());
+    this.tokens = new Tokens(catalog, scheduler.clock());
     var idle =
         new IdleSuspender(
             agent,
@@ -205,27 +206,35 @@ public final class LocalRouter implements Router {
 
   @Override
   public CompletionStage<Target> locate(BranchAddress address) {
-    // A token is looked up in the catalogue, and a bearer's secret is hashed.
-    return address.token().isEmpty()
-        ? Answers.now(() -> locator.locate(address))
-        : answers.later(() -> locator.locate(address));
+    if (address.token().isEmpty()) {
+      return Answers.now(() -> locator.locate(address, Optional.empty()));
+    }
+    var presented = address.token().get();
+    var token = tokens.atHand(presented);
+    return token.isPresent()
+        ? Answers.now(() -> locator.locate(address, token))
+        : answers.later(() -> locator.locate(address, Optional.of(tokens.find(presented))));
   }
 
   @Override
   public CompletionStage<Optional<Role>> role(Target target) {
-    return answers.later(
-        () -> {
-          // Where an instance runs, it looks itself at the role of whoever proves a token.
-          var role =
-              isProvenByToken(target) && !roles.areAtHand(target)
-                  ? Optional.<Role>empty()
-                  : roles.find(target);
-          return locator.roleOfToken(target, role).or(() -> role);
-        });
+    return target.address().token().orElse(null) instanceof PresentedToken.AsUser presented
+        ? roleOf(presented, target)
+        : answers.later(() -> roles.find(target));
   }
 
-  private static boolean isProvenByToken(Target target) {
-    return target.address().token().filter(PresentedToken.AsUser.class::isInstance).isPresent();
+  private CompletionStage<Optional<Role>> roleOf(PresentedToken presented, Target target) {
+    if (roles.areAtHand(target)) {
+      return answers.later(
+          () -> Optional.of(Locator.roleOf(tokens.find(presented), target, roles.find(target))));
+    }
+    // An instance runs: it looks itself at the role of whoever proves a token.
+    var token = tokens.atHand(presented);
+    return token.isPresent()
+        ? CompletableFuture.completedStage(
+            token.map(row -> Locator.roleOf(row, target, Optional.empty())))
+        : answers.later(
+            () -> Optional.of(Locator.roleOf(tokens.find(presented), target, Optional.empty())));
   }
 
   @Override

@@ -16,7 +16,6 @@ import io.vela.router.catalog.TokenScope;
 import io.vela.router.policy.CreatePolicy;
 import io.vela.router.policy.Tokens;
 import io.vela.router.route.BranchAddress;
-import io.vela.router.route.BranchAddress.PresentedToken;
 import io.vela.router.route.BranchAddressParser;
 import io.vela.router.route.TokenId;
 import java.util.EnumSet;
@@ -43,12 +42,12 @@ final class Locator {
     };
   }
 
-  /** Blocks when the address has a token, for the catalogue and for deriving a key. */
-  Target locate(BranchAddress address) throws RouteException {
-    var token =
-        address.token().isPresent()
-            ? Optional.of(tokens.find(address.token().get()))
-            : Optional.<TokenRow>empty();
+  /**
+   * Does not block.
+   *
+   * @param token what was found of the address's
+   */
+  Target locate(BranchAddress address, Optional<TokenRow> token) throws RouteException {
     var name = branchName(address, token);
     var known = branches.find(name).filter(Locator::isThere);
     var row = known.flatMap(BranchStatus::row);
@@ -121,23 +120,18 @@ final class Locator {
   }
 
   /**
-   * A role whose password is the token's secret, when a token was presented as user. Blocks.
+   * The role whose password is the token's secret, when a token was presented as user.
    *
    * @param inBranch the role of that name in the branch
    */
-  Optional<Role> roleOfToken(Target target, Optional<Role> inBranch) throws RouteException {
-    if (!(target.address().token().orElse(null) instanceof PresentedToken.AsUser presented)) {
-      return Optional.empty();
-    }
-    var token = tokens.find(presented);
-    return Optional.of(
-        new Role(
-            target.address().role(),
-            Optional.of(token.verifier()),
-            inBranch.map(Role::canLogin).orElse(true),
-            inBranch.map(Role::superuser).orElse(false),
-            inBranch.map(Role::connectionLimit).orElse(-1),
-            token.expiresAt()));
+  static Role roleOf(TokenRow token, Target target, Optional<Role> inBranch) {
+    return new Role(
+        target.address().role(),
+        Optional.of(token.verifier()),
+        inBranch.map(Role::canLogin).orElse(true),
+        inBranch.map(Role::superuser).orElse(false),
+        inBranch.map(Role::connectionLimit).orElse(-1),
+        token.expiresAt());
   }
 
   /** See {@link Router#authorize}. Blocks. */

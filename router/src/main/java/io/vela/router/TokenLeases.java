@@ -50,7 +50,11 @@ final class TokenLeases {
    */
   CompletableFuture<BranchLease> on(TokenId token, CompletableFuture<BranchLease> lease) {
     var guarded = new CompletableFuture<BranchLease>();
-    var _ = lease.whenCompleteAsync((got, error) -> got(token, guarded, got, error), threads);
+    if (lease.isDone()) {
+      var _ = lease.whenComplete((got, error) -> got(token, guarded, got, error));
+    } else {
+      var _ = lease.whenCompleteAsync((got, error) -> got(token, guarded, got, error), threads);
+    }
     var _ =
         guarded.whenComplete(
             (_, _) -> {
@@ -72,8 +76,19 @@ final class TokenLeases {
       return;
     }
     var lease = new TokenLease(token, got);
+    // First held, then looked at: whoever takes the token back meanwhile finds the lease.
     held.computeIfAbsent(token, _ -> ConcurrentHashMap.newKeySet()).add(lease);
-    if (isRevoked(token)) {
+    var known = catalog.tokenAtHand(token);
+    if (known.isPresent()) {
+      hand(lease, known.get().revoked(), guarded);
+    } else {
+      threads.execute(() -> hand(lease, isRevoked(token), guarded));
+    }
+  }
+
+  private static void hand(
+      TokenLease lease, boolean revoked, CompletableFuture<BranchLease> guarded) {
+    if (revoked) {
       lease.close();
       guarded.completeExceptionally(new RouteException(new RouteFailure.BadToken()));
     } else if (!guarded.complete(lease)) {

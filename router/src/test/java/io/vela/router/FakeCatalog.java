@@ -17,10 +17,12 @@ import io.vela.router.catalog.WarmRows;
 import io.vela.router.route.TokenId;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
@@ -32,6 +34,7 @@ public final class FakeCatalog implements Catalog {
   public final Map<TokenId, TokenRow> tokens = new LinkedHashMap<>();
   public final List<Event> events = new ArrayList<>();
   public final List<Consumer<Optional<TokenId>>> tokenListeners = new CopyOnWriteArrayList<>();
+  private final Set<TokenId> atHand = new HashSet<>();
   public volatile boolean down;
   private boolean closed;
   private long lastId;
@@ -272,7 +275,13 @@ public final class FakeCatalog implements Catalog {
   @Override
   public synchronized Optional<TokenRow> token(TokenId id) throws RouteException {
     demandUp();
+    atHand.add(id);
     return Optional.ofNullable(tokens.get(id));
+  }
+
+  @Override
+  public synchronized Optional<TokenRow> tokenAtHand(TokenId id) {
+    return Optional.ofNullable(tokens.get(id)).filter(_ -> atHand.contains(id));
   }
 
   @Override

@@ -122,10 +122,13 @@ public final class RouterFixture implements AutoCloseable {
   }
 
   public Target target(String user, String database) throws Exception {
-    return get(
-        router.locate(
-            BranchAddressParser.parse(
-                Map.of("user", user, "database", database), Optional.empty(), Optional.empty())));
+    return get(locate(user, database));
+  }
+
+  public CompletionStage<Target> locate(String user, String database) throws Exception {
+    return router.locate(
+        BranchAddressParser.parse(
+            Map.of("user", user, "database", database), Optional.empty(), Optional.empty()));
   }
 
   public CompletableFuture<BranchLease> ask(String branch) throws Exception {

@@ -75,6 +75,9 @@ public interface Catalog extends AutoCloseable {
   /** A token; answered from a cache where it was asked for before. */
   Optional<TokenRow> token(TokenId id) throws RouteException;
 
+  /** What {@link #token} would answer from the cache, if it would. Does not block. */
+  Optional<TokenRow> tokenAtHand(TokenId id);
+
   /**
    * @return whether it was added: not when the id is taken
    */

@@ -260,6 +260,11 @@ public final class PgCatalog implements Catalog {
     }
   }
 
+  @Override
+  public Optional<TokenRow> tokenAtHand(TokenId id) {
+    return Optional.ofNullable(tokens.synchronous().getIfPresent(id)).flatMap(row -> row);
+  }
+
   private Optional<TokenRow> loadToken(TokenId id) throws RouteException {
     return map(
             pool.run("select " + TOKEN_COLUMNS + " from token where id = $1", id.value()),

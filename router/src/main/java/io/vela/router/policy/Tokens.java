@@ -105,14 +105,27 @@ public final class Tokens {
         .orElseThrow(() -> new RouteException(new RouteFailure.BadToken()));
   }
 
+  /** What {@link #find} would answer, where neither catalogue nor key is needed. Does not block. */
+  public Optional<TokenRow> atHand(PresentedToken presented) {
+    return catalog
+        .tokenAtHand(presented.id())
+        .filter(this::isAlive)
+        .filter(
+            token ->
+                switch (presented) {
+                  case AsUser _ -> true;
+                  case AsBearer bearer -> hasMatched(matchKey(token, bearer.secret()));
+                });
+  }
+
   private boolean isAlive(TokenRow token) {
     return !token.revoked()
         && token.expiresAt().map(expiry -> clock.instant().isBefore(expiry)).orElse(true);
   }
 
   private boolean matches(TokenRow token, Secret secret) {
-    var key = hash(token.verifier().reveal() + " " + secret.reveal());
-    if (matched.getIfPresent(key) != null) {
+    var key = matchKey(token, secret);
+    if (hasMatched(key)) {
       return true;
     }
     boolean good = derives(ScramSecret.parse(token.verifier()).orElse(decoy), secret);
@@ -120,6 +133,14 @@ public final class Tokens {
       matched.put(key, true);
     }
     return good;
+  }
+
+  private boolean hasMatched(String key) {
+    return matched.getIfPresent(key) != null;
+  }
+
+  private static String matchKey(TokenRow token, Secret secret) {
+    return hash(token.verifier().reveal() + " " + secret.reveal());
   }
 
   /** Whoever floods Vela with secrets gets a part of the processors at most. */

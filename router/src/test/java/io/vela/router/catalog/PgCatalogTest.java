@@ -225,13 +225,16 @@ class PgCatalogTest {
     assertThat(catalog.token(new TokenId("k3f9x2"))).isEmpty();
     assertThat(catalog.insertToken(token(Optional.of(row.id())))).isTrue();
     assertThat(catalog.insertToken(token(Optional.empty()))).isFalse();
+    assertThat(catalog.tokenAtHand(new TokenId("k3f9x2"))).isEmpty();
     var read = catalog.token(new TokenId("k3f9x2")).orElseThrow();
     assertThat(read.scope()).isEqualTo(new TokenScope.OneBranch(row.id()));
     assertThat(read.roles()).containsExactly("app", "it's");
     assertThat(read.rights()).containsExactlyInAnyOrder(TokenRight.CONNECT, TokenRight.CREATE);
     assertThat(read.expiresAt()).contains(Instant.parse("2030-01-01T00:00:00Z"));
 
+    assertThat(catalog.tokenAtHand(new TokenId("k3f9x2"))).contains(read);
     sql("update token set revoked = true");
+    await().until(() -> catalog.tokenAtHand(new TokenId("k3f9x2")).isEmpty());
     await().until(() -> catalog.token(new TokenId("k3f9x2")).orElseThrow().revoked());
     catalog.removeBranch(row.id());
     await().until(() -> catalog.token(new TokenId("k3f9x2")).isEmpty());

@@ -139,6 +139,30 @@ class TokensTest {
   }
 
   @Test
+  void aTokenThatWasGoodBeforeIsAnsweredWithoutWaitingUntilItIsTakenBack() throws Exception {
+    var token = mint("pr-1");
+    var asUser = "app~" + token.id();
+    var asBearer = "app@" + token.bearer().reveal();
+    var guess = "app@vela_" + token.id() + "_" + "x".repeat(43);
+    var target = vela.target(asUser, "app");
+    vela.target("app", asBearer);
+
+    assertThat(vela.locate(asUser, "app")).isCompletedWithValue(target);
+    assertThat(vela.locate("app", asBearer)).isCompleted();
+    assertThat(vela.router.role(target)).isCompleted();
+    var lease = vela.router.lease(target, vela.label("psql"));
+    assertThat(lease).isCompleted();
+    lease.get().close();
+    assertThat(refusal("app", guess)).isEqualTo(new RouteFailure.BadToken());
+
+    vela.router.revokeToken(token.id());
+    assertThat(refusal(asUser, "app")).isEqualTo(new RouteFailure.BadToken());
+    assertThat(refusal("app", asBearer)).isEqualTo(new RouteFailure.BadToken());
+    assertThatThrownBy(() -> get(vela.router.lease(target, vela.label("psql"))))
+        .isInstanceOf(RouteException.class);
+  }
+
+  @Test
   void aTokenGoesWithItsBranchAndIsNotGoodForTheNextOfThatName() throws Exception {
     var token = mint("pr-1");
     vela.router.delete(new BranchName("pr-1"), false);
