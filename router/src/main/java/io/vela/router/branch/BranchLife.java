@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -53,6 +54,10 @@ final class BranchLife {
   private CompletableFuture<Void> changed = new CompletableFuture<>();
   private CompletableFuture<BranchRow> creation = new CompletableFuture<>();
   private CompletableFuture<InstanceExit> exit = new CompletableFuture<>();
+
+  /** The same for all who hold leases: one of their own each would stay with it to the end. */
+  private CompletionStage<InstanceExit> exitTold = exit.minimalCompletionStage();
+
   private CompletableFuture<Disturbance> disturbance = new CompletableFuture<>();
   private boolean yielding;
   private Optional<ParkTry> lastTry = Optional.empty();
@@ -332,6 +337,7 @@ final class BranchLife {
     /** An instance runs from now on. */
     void watch() {
       exit = new CompletableFuture<>();
+      exitTold = exit.minimalCompletionStage();
       lastTry = Optional.empty();
       leases.used();
       var clone = row.orElseThrow();
@@ -365,7 +371,7 @@ final class BranchLife {
     }
 
     void grant(CompletableFuture<BranchLease> future, BranchSession session, Endpoint endpoint) {
-      var lease = new HeldLease(machine, session, endpoint, exit.minimalCompletionStage());
+      var lease = new HeldLease(machine, session, endpoint, exitTold);
       leases.add(lease);
       after.add(
           () -> {

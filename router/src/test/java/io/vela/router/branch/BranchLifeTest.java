@@ -169,6 +169,17 @@ class BranchLifeTest {
   }
 
   @Test
+  void anInstanceKeepsNothingOfLeasesThatWereGivenBack() throws Exception {
+    var first = vela.lease("pr-1");
+    var second = vela.lease("pr-1");
+    first.close();
+    second.close();
+    Object told = vela.lease("pr-1").instanceExit();
+    assertThat(told).isSameAs(first.instanceExit());
+    assertThat(told).isSameAs(second.instanceExit());
+  }
+
+  @Test
   void aStopThatTakesTooLongIsReportedAndWaitedFor() throws Exception {
     vela.lease("pr-1").close();
     vela.agent.fail("stop", new CloneFailure.StopTimedOut(Duration.ofSeconds(60), ""));
