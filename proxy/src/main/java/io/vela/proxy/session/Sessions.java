@@ -14,8 +14,12 @@ public final class Sessions {
   private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
   private final Interner<Object> shared = Interner.newWeakInterner();
-  private final Tidying tidying = new Tidying(System::gc);
+  private final Tidying tidying = new Tidying(Sessions::usedHeap, System::gc);
   private final Attendance.Counts counts = new Attendance.Counts();
+
+  private static long usedHeap() {
+    return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+  }
 
   long nextId() {
     return lastId.incrementAndGet();
