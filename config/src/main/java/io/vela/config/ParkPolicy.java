@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * What becomes of the sessions of a branch that nobody uses while clients stay connected.
@@ -23,6 +24,8 @@ public record ParkPolicy(
     boolean answerPings,
     List<String> pings,
     UnseenSettings unseenSettings) {
+  private static final Pattern PING = Pattern.compile("(?i)select [0-9]{1,9};?");
+
   /** Park; keep backends while awake; answer the usual pings; be careful with row security. */
   public static final ParkPolicy DEFAULT =
       new ParkPolicy(
@@ -42,7 +45,7 @@ public record ParkPolicy(
 
   /** What Vela can answer in Postgres's place to the byte. */
   static String validPing(String query) {
-    if (!query.matches("(?i)select [0-9]{1,9};?")) {
+    if (!PING.matcher(query).matches()) {
       throw new IllegalArgumentException(
           "\"" + query + "\" is not a ping that can be answered: expected SELECT and a number");
     }

@@ -141,12 +141,14 @@ public interface Router extends SessionRouter, AutoCloseable {
 
     /** A policy's parking with what is the branch's own. */
     ParkPolicy over(ParkPolicy policy) {
-      return new ParkPolicy(
-          onIdle.orElse(policy.onIdle()),
-          parkAfter.or(policy::parkAfter),
-          policy.answerPings(),
-          policy.pings(),
-          policy.unseenSettings());
+      return onIdle.isEmpty() && parkAfter.isEmpty()
+          ? policy
+          : new ParkPolicy(
+              onIdle.orElse(policy.onIdle()),
+              parkAfter.or(policy::parkAfter),
+              policy.answerPings(),
+              policy.pings(),
+              policy.unseenSettings());
     }
   }
 

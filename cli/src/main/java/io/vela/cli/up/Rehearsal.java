@@ -8,12 +8,16 @@ import java.sql.SQLException;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * One client's way through a Vela that has just become ready, so that what it takes is in the cache
- * with which later ones start: a branch is created, a query answered. {@code bin/train} records it.
+ * A client's way through a Vela that has just become ready, so that what it takes is in the cache
+ * with which later ones start: a branch is created, a query answered. It comes again and again, for
+ * the compiler to have seen what a connection takes. {@code bin/train} records it.
  */
 final class Rehearsal {
   private static final String BRANCH = "rehearsal";
   private static final int WAIT_SECONDS = 60;
+
+  /** What runs 200 times is compiled (HotSpot's {@code Tier3InvocationThreshold}). */
+  private static final int TIMES = 300;
 
   private final PGSimpleDataSource client = new PGSimpleDataSource();
 
@@ -29,6 +33,12 @@ final class Rehearsal {
   }
 
   void run() throws CliException {
+    for (int i = 0; i < TIMES; i++) {
+      connect();
+    }
+  }
+
+  private void connect() throws CliException {
     try (var connection = client.getConnection();
         var statement = connection.createStatement()) {
       statement.execute("SELECT 1");

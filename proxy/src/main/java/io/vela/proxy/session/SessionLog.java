@@ -5,6 +5,7 @@ import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -14,6 +15,7 @@ import org.slf4j.LoggerFactory;
  */
 final class SessionLog {
   private static final Logger log = LoggerFactory.getLogger(Session.class);
+  private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
 
   private final long id;
   private String client;
@@ -116,6 +118,6 @@ final class SessionLog {
 
   /** What a client sent may not begin a line of its own. */
   private static String printable(String text) {
-    return text.replaceAll("\\p{Cntrl}", "?");
+    return CONTROL.matcher(text).replaceAll("?");
   }
 }

@@ -4,6 +4,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,7 @@ public final class Pings {
   static final int LONGEST = 64;
 
   private static final int MOST_DIGITS = 9;
+  private static final Pattern OTHER_THAN_DIGITS = Pattern.compile("[^0-9]");
   private static final byte[] SELECT = {'s', 'e', 'l', 'e', 'c', 't'};
 
   private final boolean empty;
@@ -39,8 +41,7 @@ public final class Pings {
   public static Pings of(List<String> selects) {
     var numbers = new HashSet<Integer>();
     for (var select : selects) {
-      var digits = select.replaceAll("[^0-9]", "");
-      numbers.add(Integer.valueOf(digits));
+      numbers.add(Integer.valueOf(OTHER_THAN_DIGITS.matcher(select).replaceAll("")));
     }
     return new Pings(true, Set.copyOf(numbers));
   }
