@@ -24,8 +24,11 @@ import org.jspecify.annotations.Nullable;
  * all can be put together again, and nobody has noticed anything. On the session's event loop.
  */
 final class Parker {
-  /** For a backend's answers about its session. */
-  private static final Duration CAPTURE_PATIENCE = Duration.ofSeconds(5);
+  /**
+   * For a backend's answers about its session, which is ended after it. Long, since a machine that
+   * is out of breath answers late, and a backend that hangs would hang its client as well.
+   */
+  private static final Duration CAPTURE_PATIENCE = Duration.ofMinutes(1);
 
   /** After a try that failed before the next, for one session; twice as long each time. */
   private static final long FIRST_PAUSE_MILLIS = 1_000;

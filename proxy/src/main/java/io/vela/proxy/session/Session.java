@@ -215,15 +215,13 @@ final class Session {
         .thenCompose(answer -> answer);
   }
 
-  /** See {@link Sessions#parkIdle}. On any thread. */
-  void parkIfIdle(long nowMillis) {
-    if (state instanceof Relaying relaying
+  /** Whether it has been idle for as long as its policy says. On any thread. */
+  boolean isToPark(long nowMillis) {
+    return state instanceof Relaying relaying
         && policy().parkAfter().isPresent()
         && relaying.relay().quietSince() >= 0
         && nowMillis - relaying.relay().quietSince() >= policy().parkAfter().get().toMillis()
-        && parker().mayTry(nowMillis)) {
-      var _ = parkAlone(false);
-    }
+        && parker().mayTry(nowMillis);
   }
 
   /** What the session was trying is given up: it is as it was. */

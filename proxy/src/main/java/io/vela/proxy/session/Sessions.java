@@ -5,12 +5,17 @@ import io.vela.config.value.BranchName;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
 /** All sessions of this process. Safe for use from any thread. */
 public final class Sessions {
+  /** More would only wait for each other, and their clients with them; the rest are next. */
+  private static final int MOST_PARKED_AT_ONCE = 100;
+
+  private final Semaphore parking = new Semaphore(MOST_PARKED_AT_ONCE);
   private final Set<Session> live = ConcurrentHashMap.newKeySet();
   private final AtomicLong lastId = new AtomicLong();
   private final Interner<Object> shared = Interner.newWeakInterner();
@@ -73,7 +78,11 @@ public final class Sessions {
   /** Gives back backends of sessions that have been idle for as long as their policies say. */
   public void parkIdle() {
     long now = System.currentTimeMillis();
-    live.forEach(session -> session.parkIfIdle(now));
+    for (var session : live) {
+      if (session.isToPark(now) && parking.tryAcquire()) {
+        var _ = session.parkAlone(false).whenComplete((_, _) -> parking.release());
+      }
+    }
   }
 
   /** See {@link Tidying}. From one thread only. */
