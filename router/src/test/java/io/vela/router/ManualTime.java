@@ -9,15 +9,34 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /** Time that passes only when a test says so. */
 public final class ManualTime implements Scheduler {
+  private static final Duration LONGEST_STANDSTILL = Duration.ofMillis(20);
+
   private record Task(Instant at, Runnable what) {}
 
   private final List<Task> tasks = new ArrayList<>();
+  private final BooleanSupplier isQuiet;
   private Instant now = Instant.parse("2026-11-22T00:00:00Z");
 
-  /** Lets time pass, running what comes due in its order. */
+  public ManualTime() {
+    this(() -> true);
+  }
+
+  /**
+   * @param isQuiet whether nothing is at work that what came due has begun elsewhere
+   */
+  public ManualTime(BooleanSupplier isQuiet) {
+    this.isQuiet = isQuiet;
+  }
+
+  /**
+   * Lets time pass, running what comes due in its order. Time stands still for what that begins on
+   * other threads, but not for long: it may wait for the test.
+   */
   public void pass(Duration time) {
     Instant end = clock().instant().plus(time);
     while (true) {
@@ -34,6 +53,14 @@ public final class ManualTime implements Scheduler {
         now = next.at().isAfter(now) ? next.at() : now;
       }
       next.what().run();
+      awaitQuiet();
+    }
+  }
+
+  private void awaitQuiet() {
+    long deadline = System.nanoTime() + LONGEST_STANDSTILL.toNanos();
+    while (!isQuiet.getAsBoolean() && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(50_000);
     }
   }
 

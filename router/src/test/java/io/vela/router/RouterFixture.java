@@ -32,10 +32,10 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class RouterFixture implements AutoCloseable {
   public final FakeCloneService agent;
   public final FakeCatalog catalog;
-  public final ManualTime time = new ManualTime();
+  private final AtomicInteger atWork = new AtomicInteger();
+  public final ManualTime time = new ManualTime(this::isAtRest);
   public final MeterRegistry registry;
   public final LocalRouter router;
-  private final AtomicInteger atWork = new AtomicInteger();
   private final ExecutorService threads = Executors.newThreadPerTaskExecutor(this::thread);
   private final AtomicLong sessions = new AtomicLong();
 
