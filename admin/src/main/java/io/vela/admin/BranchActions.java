@@ -50,8 +50,10 @@ final class BranchActions {
   }
 
   Reply delete(Call call) throws Exception {
-    router.delete(call.branch(), call.flag("force"));
-    return Reply.noContent();
+    var forced = router.delete(call.branch(), call.flag("force"));
+    return forced
+        .map(mode -> Reply.ok(new JsonObject().put("stoppedBy", mode.toString())))
+        .orElseGet(Reply::noContent);
   }
 
   Reply suspend(Call call) throws Exception {

@@ -63,6 +63,7 @@ record Problem(ProblemType type, String detail, String hint) {
       case CloneFailure.NoSuchSnapshot _,
           CloneFailure.NoSuchClone _,
           CloneFailure.StartFailed _,
+          CloneFailure.StopFailed _,
           CloneFailure.QueryFailed _,
           CloneFailure.StorageFailed _ ->
           ProblemType.AGENT_FAILED;

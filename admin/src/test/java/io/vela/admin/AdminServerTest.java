@@ -152,6 +152,16 @@ final class AdminServerTest {
   }
 
   @Test
+  void aDeletionSaysWhenPostgresHadToBeEndedByForce() throws Exception {
+    router.put("stuck");
+
+    var deleted = request("DELETE", "/v1/branches/stuck", "");
+
+    assertThat(deleted.statusCode()).isEqualTo(200);
+    assertThat(json(deleted)).isEqualTo(new JsonObject("{\"stoppedBy\": \"kill\"}"));
+  }
+
+  @Test
   void aBranchIsRestartedAndGivenSettingsOfItsOwn() throws Exception {
     router.put("pr-1");
 

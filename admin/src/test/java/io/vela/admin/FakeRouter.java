@@ -5,6 +5,7 @@ import io.vela.agent.ImportProgress;
 import io.vela.agent.PoolInfo;
 import io.vela.agent.Role;
 import io.vela.agent.Source;
+import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
 import io.vela.config.ParkPolicy;
 import io.vela.config.value.BaselineName;
@@ -190,11 +191,13 @@ public final class FakeRouter implements Router {
   }
 
   @Override
-  public synchronized void delete(BranchName name, boolean force) throws RouteException {
+  public synchronized Optional<StopMode> delete(BranchName name, boolean force)
+      throws RouteException {
     called("delete " + name + " " + force);
     refuseBusy(name, force);
     branch(name);
     branches.remove(name);
+    return name.value().equals("stuck") ? Optional.of(StopMode.KILL) : Optional.empty();
   }
 
   private static void refuseBusy(BranchName name, boolean force) throws RouteException {

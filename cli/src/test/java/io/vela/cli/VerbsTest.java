@@ -80,6 +80,10 @@ final class VerbsTest {
     assertThat(vela("branch", "suspend", "pr-1").out()).isEqualTo("suspended pr-1\n");
     assertThat(vela("branch", "delete", "pr-1").out()).isEqualTo("deleted pr-1\n");
     assertThat(router.calls).contains("delete pr-1 false");
+
+    router.put("stuck");
+    assertThat(vela("branch", "delete", "stuck").out())
+        .isEqualTo("deleted stuck\nits Postgres did not stop by itself: kill\n");
   }
 
   @Test

@@ -235,9 +235,21 @@ public final class ConfigLoader {
                     "memory",
                     text ->
                         Optional.of(RunningLimits.validMemory(ByteSize.parse(text), sharedBuffers)),
-                    standard.running().memory())));
+                    standard.running().memory())),
+            deletion(section.section("deletion")));
     section.end();
     return limits;
+  }
+
+  private static DeletionLimits deletion(YamlSection section) {
+    var standard = DeletionLimits.DEFAULT;
+    var deletion =
+        new DeletionLimits(
+            section.scalar("fast", ConfigLoader::positive, standard.fast()),
+            section.scalar("immediate", ConfigLoader::positive, standard.immediate()),
+            section.scalar("kill", ConfigLoader::positive, standard.kill()));
+    section.end();
+    return deletion;
   }
 
   private static NetworkConfig network(YamlSection section) {

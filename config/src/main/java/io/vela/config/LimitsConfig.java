@@ -14,6 +14,7 @@ import java.time.Duration;
  * @param startupHold bytes a client may send ahead while its branch wakes
  * @param connections bounds on clients' connections
  * @param running bounds on running instances
+ * @param deletion how long the instance of a branch that is deleted may take to stop
  */
 public record LimitsConfig(
     Duration wakeTimeout,
@@ -23,7 +24,8 @@ public record LimitsConfig(
     int startConcurrency,
     ByteSize startupHold,
     ConnectionLimits connections,
-    RunningLimits running) {
+    RunningLimits running,
+    DeletionLimits deletion) {
   /**
    * 30 s to wake, 60 s to stop, 15 s to authenticate, 10 s to drain, 16 starts at once, 64 kB held.
    */
@@ -36,7 +38,8 @@ public record LimitsConfig(
           16,
           ByteSize.parse("64kB"),
           ConnectionLimits.DEFAULT,
-          RunningLimits.NONE);
+          RunningLimits.NONE,
+          DeletionLimits.DEFAULT);
 
   /** With any number of running instances. */
   public LimitsConfig(
@@ -55,7 +58,8 @@ public record LimitsConfig(
         startConcurrency,
         startupHold,
         connections,
-        RunningLimits.NONE);
+        RunningLimits.NONE,
+        DeletionLimits.DEFAULT);
   }
 
   /** With any number of connections and of running instances. */
@@ -74,7 +78,8 @@ public record LimitsConfig(
         startConcurrency,
         startupHold,
         ConnectionLimits.DEFAULT,
-        RunningLimits.NONE);
+        RunningLimits.NONE,
+        DeletionLimits.DEFAULT);
   }
 
   /**

@@ -151,6 +151,7 @@ final class ConfigLoaderTest {
               startup-hold: 4kB
               max-running: 9
               memory: 1GB
+              deletion: {fast: 1s, immediate: 6s, kill: 2s}
             network:
               transport: io_uring
               event-loops: 3
@@ -202,7 +203,9 @@ final class ConfigLoaderTest {
                     3,
                     new ByteSize(4L << 10),
                     ConnectionLimits.DEFAULT,
-                    new RunningLimits(Optional.of(9), Optional.of(new ByteSize(1L << 30)))),
+                    new RunningLimits(Optional.of(9), Optional.of(new ByteSize(1L << 30))),
+                    new DeletionLimits(
+                        Duration.ofSeconds(1), Duration.ofSeconds(6), Duration.ofSeconds(2))),
                 new NetworkConfig("io_uring", 3, false)));
   }
 

@@ -192,6 +192,59 @@ final class StopAndCrashTest {
   }
 
   @Test
+  void aBranchThatDoesNotStopIsReportedBySuspendAndEndedByDelete() throws Exception {
+    var config = scratch.folder().resolve("vela.yaml");
+    Files.writeString(
+        config,
+        "limits: {stop-timeout: 2s, deletion: {fast: 1s, immediate: 1s, kill: 20s}}\n");
+    try (var vela = Vela.start(scratch.data(), "--config", config.toString())) {
+      write(vela, "one", "a");
+      signal("STOP", postmaster());
+
+      var suspended = vela.cli("branch", "suspend", "one", "--force");
+      assertThat(suspended.code()).isNotZero();
+      assertThat(suspended.err())
+          .contains("Postgres did not stop within 2 s: its postmaster is stopped by a signal");
+      assertThat(vela.why("one")).contains("did not stop within 2 s");
+      assertThat(postmasters()).isEqualTo(1);
+
+      assertThat(vela.cli("branch", "delete", "one").text())
+          .contains("deleted one")
+          .contains("its Postgres did not stop by itself: kill");
+      assertThat(vela.state("one")).isEqualTo("absent");
+      assertThat(clones()).isZero();
+      assertThat(postmasters()).isZero();
+      assertThat(vela.said()).contains("instance ended by force");
+    }
+  }
+
+  @Test
+  void aBranchThatCannotBeTakenOverIsFailedAndTheOthersServe() throws Exception {
+    long postmaster;
+    try (var vela = Vela.start(scratch.data())) {
+      write(vela, "one", "a");
+      postmaster = postmaster();
+      write(vela, "two", "b");
+      vela.kill();
+    }
+    // On its way down, and it gets no further.
+    signal("STOP", postmaster);
+    signal("INT", postmaster);
+    var file = Path.of("/proc/" + postmaster + "/cwd/postmaster.pid");
+    Files.writeString(file, Files.readString(file).replace("ready", "stopping"));
+    try (var vela = Vela.start(scratch.data())) {
+      assertThat(rows(vela, "two")).isEqualTo("b");
+      assertThat(vela.state("one")).isEqualTo("failed");
+      assertThat(vela.why("one"))
+          .contains("could not be taken over")
+          .contains("stopped by a signal");
+
+      signal("CONT", postmaster);
+      assertThat(rows(vela, "one")).isEqualTo("a");
+    }
+  }
+
+  @Test
   void killedWhileDeletingItFinishesTheDeletion() throws Exception {
     var slow = slowPrograms("rm", "btrfs");
     try (var vela = Vela.start(Map.of("PATH", slow), scratch.data())) {

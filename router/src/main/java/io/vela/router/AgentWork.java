@@ -2,12 +2,15 @@ package io.vela.router;
 
 import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure.StopTimedOut;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
 import io.vela.agent.Endpoint;
+import io.vela.agent.ForcedStop;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.InstanceSettings;
 import io.vela.agent.SnapshotId;
+import io.vela.agent.StopMode;
 import io.vela.config.BranchPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
@@ -23,6 +26,7 @@ import io.vela.router.warm.WarmClones;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -202,6 +206,16 @@ final class AgentWork implements BranchWork {
   }
 
   @Override
+  public StopMode stopToDelete(BranchRow branch, Consumer<StopTimedOut> late)
+      throws CloneException {
+    return forcedStop().stop(branch.cloneId(), late);
+  }
+
+  private ForcedStop forcedStop() {
+    return new ForcedStop(agent, config.get().limits().deletion());
+  }
+
+  @Override
   public void condemn(BranchRow branch) throws RouteException {
     catalog.setPhase(branch.id(), Phase.DELETING);
   }
@@ -209,7 +223,16 @@ final class AgentWork implements BranchWork {
   @Override
   public void destroy(BranchRow branch) throws RouteException {
     try {
-      agent.stop(branch.cloneId(), config.get().limits().stopTimeout());
+      // What nobody knew to run when the deletion began.
+      var _ =
+          stopToDelete(
+              branch,
+              late ->
+                  log.warn(
+                      "instance does not stop branch={} clone={} cause=\"{}\"",
+                      branch.name(),
+                      branch.cloneId(),
+                      late.message()));
       agent.destroyClone(branch.cloneId());
     } catch (CloneException e) {
       throw new RouteException(

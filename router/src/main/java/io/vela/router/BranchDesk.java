@@ -1,6 +1,7 @@
 package io.vela.router;
 
 import io.vela.agent.Contents;
+import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
@@ -166,7 +167,8 @@ final class BranchDesk {
     return view(name);
   }
 
-  void delete(BranchName name, boolean force) throws RouteException, InterruptedException {
+  Optional<StopMode> delete(BranchName name, boolean force)
+      throws RouteException, InterruptedException {
     // Those that hold a lease are in the way by it; those that are parked only say so here.
     var parked =
         attendance.of(name).stream()
@@ -176,8 +178,9 @@ final class BranchDesk {
     if (!force && !parked.isEmpty()) {
       throw new RouteException(new RouteFailure.InUse("branch \"" + name + "\" is in use", parked));
     }
-    branches.delete(name, force);
+    var forced = branches.delete(name, force);
     baselines.removeUnused();
+    return forced;
   }
 
   /** Waits for what the branches have promised. */

@@ -259,7 +259,7 @@ final class BranchViews {
       case Suspending suspending ->
           suspending.trouble().isEmpty()
               ? "Being put to sleep."
-              : "Being put to sleep, later than it should: " + suspending.trouble() + ".";
+              : "Being stopped, later than it should: " + suspending.trouble() + ".";
       case Failed failed -> summary(failed);
       case Creating _ -> "Being created.";
       default -> "It is " + branch.state().label() + ".";
@@ -305,6 +305,10 @@ final class BranchViews {
     return switch (failed.step()) {
       case CREATE -> "It could not be created: " + cause + ".";
       case START -> "It could not be started: " + cause + ".";
+      case ADOPT ->
+          "The Postgres that an earlier Vela left could not be taken over: "
+              + cause
+              + ". It is tried again when somebody connects; deleting the branch ends it.";
       case MISSING -> "Its data was not found when Vela started: " + cause + ".";
       case DESTROY ->
           "Its deletion was begun and is not finished: "

@@ -8,6 +8,7 @@ import io.vela.agent.ImportProgress;
 import io.vela.agent.PoolInfo;
 import io.vela.agent.Role;
 import io.vela.agent.Source;
+import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
 import io.vela.config.BackendPolicy;
 import io.vela.config.ParkPolicy;
@@ -141,7 +142,7 @@ public final class LocalRouter implements Router {
 
   /** Puts catalogue and pool right after whatever came before, and adopts what runs. Blocks. */
   public void open() throws RouteException {
-    var found = new Reconciler(catalog, agent, config.get().limits().stopTimeout()).reconcile();
+    var found = new Reconciler(catalog, agent, config.get().limits().deletion()).reconcile();
     baselines.load(found.snapshots());
     baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.clock()));
     for (var branch : found.branches().entrySet()) {
@@ -150,16 +151,21 @@ public final class LocalRouter implements Router {
       if (!branch.getValue().settled()) {
         contents.unsettled(row.cloneId());
       }
-      branch
-          .getValue()
-          .running()
-          .ifPresentOrElse(
-              endpoint -> {
-                log.info("instance adopted branch={} clone={}", row.name(), row.cloneId());
-                branches.addRunning(row, endpoint);
-              },
-              () -> branches.addSuspended(row));
+      var clone = branch.getValue();
+      if (clone.trouble().isPresent()) {
+        branches.addStray(
+            row,
+            new RouteFailure.AgentFailed(
+                "the running Postgres of branch \"" + row.name() + "\" could not be taken over",
+                clone.trouble().get()));
+      } else if (clone.running().isPresent()) {
+        log.info("instance adopted branch={} clone={}", row.name(), row.cloneId());
+        branches.addRunning(row, clone.running().get());
+      } else {
+        branches.addSuspended(row);
+      }
     }
+    found.undeleted().forEach(branches::addUndeleted);
     for (var row : found.missing()) {
       branches.addMissing(
           row,
@@ -332,8 +338,9 @@ public final class LocalRouter implements Router {
   }
 
   @Override
-  public void delete(BranchName name, boolean force) throws RouteException, InterruptedException {
-    desk.delete(name, force);
+  public Optional<StopMode> delete(BranchName name, boolean force)
+      throws RouteException, InterruptedException {
+    return desk.delete(name, force);
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.vela.router;
 import io.vela.agent.ImportProgress;
 import io.vela.agent.PoolInfo;
 import io.vela.agent.Source;
+import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
 import io.vela.config.ParkPolicy;
 import io.vela.config.ParkPolicy.OnIdle;
@@ -69,11 +70,14 @@ public interface Router extends SessionRouter, AutoCloseable {
   List<SessionView> sessions(BranchName name) throws RouteException;
 
   /**
-   * Deletes a branch with its data and tokens; returns when it is gone.
+   * Deletes a branch with its data and tokens; returns when it is gone. A Postgres that does not
+   * stop is ended by force.
    *
    * @param force ends the sessions that use it; without it they are a {@link RouteFailure.InUse}
+   * @return how its Postgres had to be ended by force; empty when it stopped by itself, or slept
    */
-  void delete(BranchName name, boolean force) throws RouteException, InterruptedException;
+  Optional<StopMode> delete(BranchName name, boolean force)
+      throws RouteException, InterruptedException;
 
   /** What the branch takes in the pool. */
   Usage usage(BranchName name) throws RouteException;

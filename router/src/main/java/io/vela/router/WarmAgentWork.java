@@ -3,6 +3,7 @@ package io.vela.router;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
+import io.vela.agent.ForcedStop;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.InstanceSettings;
 import io.vela.config.VelaConfig;
@@ -88,7 +89,14 @@ final class WarmAgentWork implements WarmWork {
   @Override
   public void stop(CloneId id) throws RouteException {
     try {
-      agent.stop(id, config.get().limits().stopTimeout());
+      // Nobody has used it, so there is nothing to lose.
+      var _ =
+          new ForcedStop(agent, config.get().limits().deletion())
+              .stop(
+                  id,
+                  late ->
+                      log.warn(
+                          "warm clone does not stop clone={} cause=\"{}\"", id, late.message()));
     } catch (CloneException e) {
       throw failed("warm clone " + id + " could not be stopped", e);
     }

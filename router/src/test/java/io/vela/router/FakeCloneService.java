@@ -16,6 +16,7 @@ import io.vela.agent.Role;
 import io.vela.agent.SnapshotId;
 import io.vela.agent.SnapshotInfo;
 import io.vela.agent.Source;
+import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
 import io.vela.config.value.Secret;
 import java.time.Duration;
@@ -60,7 +61,12 @@ public final class FakeCloneService implements CloneService {
   public volatile Optional<Map<String, Role>> liveRoles = Optional.empty();
 
   public final Set<CloneId> unsettled = ConcurrentHashMap.newKeySet();
+
+  /** Instances of an earlier Vela that cannot be taken over. */
+  public final Map<CloneId, CloneFailure> strays = new ConcurrentHashMap<>();
+
   private final Map<String, CountDownLatch> holds = new ConcurrentHashMap<>();
+  private final Map<String, Runnable> onStop = new ConcurrentHashMap<>();
   private final Map<String, CloneFailure> failures = new ConcurrentHashMap<>();
 
   /** Makes calls of this kind wait until the latch is at zero. */
@@ -72,6 +78,11 @@ public final class FakeCloneService implements CloneService {
 
   public void fail(String kind, CloneFailure failure) {
     failures.put(kind, failure);
+  }
+
+  /** What comes with a stop of a kind. */
+  public void onStop(String kind, Runnable action) {
+    onStop.put(kind, action);
   }
 
   public void heal(String kind) {
@@ -132,7 +143,8 @@ public final class FakeCloneService implements CloneService {
                 new CloneInfo(
                     id,
                     Optional.ofNullable(running.get(id)).map(_ -> endpoint(id)),
-                    !unsettled.contains(id)))
+                    !unsettled.contains(id),
+                    Optional.ofNullable(strays.get(id))))
         .toList();
   }
 
@@ -166,7 +178,7 @@ public final class FakeCloneService implements CloneService {
   @Override
   public void destroyClone(CloneId id) throws CloneException {
     called("destroyClone");
-    if (running.containsKey(id)) {
+    if (running.containsKey(id) || strays.containsKey(id)) {
       throw new IllegalStateException("its instance runs");
     }
     clones.remove(id);
@@ -179,13 +191,20 @@ public final class FakeCloneService implements CloneService {
       throw new CloneException(new CloneFailure.NoSuchClone(id));
     }
     unsettled.add(id);
+    if (strays.containsKey(id)) {
+      throw new CloneException(strays.get(id));
+    }
     running.putIfAbsent(id, new CompletableFuture<>());
     return endpoint(id);
   }
 
+  /** A clean stop is {@code stop}; the others are {@code stop immediate} and {@code stop kill}. */
   @Override
-  public void stop(CloneId id, Duration timeout) throws CloneException {
-    called("stop");
+  public void stop(CloneId id, StopMode mode, Duration timeout) throws CloneException {
+    var kind = mode == StopMode.FAST ? "stop" : "stop " + mode;
+    called(kind);
+    Optional.ofNullable(onStop.get(kind)).ifPresent(Runnable::run);
+    strays.remove(id);
     end(id, true);
   }
 

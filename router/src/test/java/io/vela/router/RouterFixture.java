@@ -96,7 +96,8 @@ public final class RouterFixture implements AutoCloseable {
             old.startConcurrency(),
             old.startupHold(),
             old.connections(),
-            new RunningLimits(Optional.of(most), Optional.empty())));
+            new RunningLimits(Optional.of(most), Optional.empty()),
+            old.deletion()));
   }
 
   /** From now on this is the policy of {@code main}. */

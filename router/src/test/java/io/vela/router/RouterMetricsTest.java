@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vela.agent.CloneFailure;
+import io.vela.agent.StopMode;
 import io.vela.config.value.BranchName;
 import java.time.Duration;
 import java.util.List;
@@ -109,7 +110,7 @@ class RouterMetricsTest {
     vela.lease("gone").close();
     vela.router.delete(new BranchName("gone"), false);
     cannotBeStopped("stuck", new CloneFailure.StorageFailed("no answer", ""));
-    cannotBeStopped("late", new CloneFailure.StopTimedOut(Duration.ofSeconds(60), ""));
+    cannotBeStopped("late", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
     await().until(() -> vela.state("late").equals("suspended"));
 
     assertThat(suspends())

@@ -87,21 +87,53 @@ public sealed interface CloneFailure {
    */
   record StartFailed(String message, String detail) implements CloneFailure {}
 
-  /** An instance did not become ready in time. */
-  record StartTimedOut(Duration timeout, String detail) implements CloneFailure {
+  /**
+   * An instance did not become ready in time.
+   *
+   * @param waits why, where that can be seen; else empty
+   * @param detail the last lines of its log
+   */
+  record StartTimedOut(Duration timeout, String waits, String detail) implements CloneFailure {
     @Override
     public String message() {
-      return "Postgres was not ready within " + timeout.toSeconds() + " s";
+      return "Postgres was not ready within %d s".formatted(timeout.toSeconds())
+          + (waits.isEmpty() ? "" : ": " + waits);
     }
   }
 
-  /** An instance did not stop in time; it is left running. */
-  record StopTimedOut(Duration timeout, String detail) implements CloneFailure {
+  /**
+   * An instance did not stop in time; it is left as it is.
+   *
+   * @param mode how it was told to
+   * @param waits why, where that can be seen; else empty
+   * @param detail the last lines of its log
+   */
+  record StopTimedOut(StopMode mode, Duration timeout, String waits, String detail)
+      implements CloneFailure {
+    /** Of which it cannot be seen why. */
+    public StopTimedOut(StopMode mode, Duration timeout, String detail) {
+      this(mode, timeout, "", detail);
+    }
+
     @Override
     public String message() {
-      return "Postgres did not stop within " + timeout.toSeconds() + " s";
+      var said =
+          switch (mode) {
+            case FAST -> "Postgres did not stop within %d s";
+            case IMMEDIATE -> "Postgres did not stop within %d s of an immediate shutdown";
+            case KILL -> "Postgres did not end within %d s of being killed";
+          };
+      return said.formatted(timeout.toSeconds()) + (waits.isEmpty() ? "" : ": " + waits);
     }
   }
+
+  /**
+   * An instance could not be told to stop.
+   *
+   * @param message what happened
+   * @param detail the last lines of its log
+   */
+  record StopFailed(String message, String detail) implements CloneFailure {}
 
   /** An instance could not be asked. */
   record QueryFailed(String message) implements CloneFailure {}

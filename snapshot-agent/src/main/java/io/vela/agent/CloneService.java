@@ -23,7 +23,8 @@ public interface CloneService extends AutoCloseable {
 
   /**
    * All complete clones in the pool, those whose instance survived an earlier Vela with their
-   * endpoint: such an instance is adopted and {@link #exit} watches it from here on.
+   * endpoint: such an instance is adopted and {@link #exit} watches it from here on. One that could
+   * not be adopted has its clone's {@link CloneInfo#trouble}; {@link #start} tries it again.
    */
   List<CloneInfo> clones() throws CloneException;
 
@@ -58,7 +59,18 @@ public interface CloneService extends AutoCloseable {
    *
    * @throws CloneException with {@link CloneFailure.StopTimedOut}; the instance is not killed
    */
-  void stop(CloneId id, Duration timeout) throws CloneException;
+  default void stop(CloneId id, Duration timeout) throws CloneException {
+    stop(id, StopMode.FAST, timeout);
+  }
+
+  /**
+   * Stops an instance that way; at once if it does not run. One of an earlier Vela that could not be
+   * taken over ({@link CloneInfo#trouble}) is stopped too. May be called while another call stops
+   * the same instance more gently.
+   *
+   * @throws CloneException with {@link CloneFailure.StopTimedOut}; it goes on stopping
+   */
+  void stop(CloneId id, StopMode mode, Duration timeout) throws CloneException;
 
   /** Completes when the instance that now runs has ended, whoever ended it. Never fails. */
   CompletionStage<InstanceExit> exit(CloneId id);

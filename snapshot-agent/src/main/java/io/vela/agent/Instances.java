@@ -17,7 +17,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +29,9 @@ import org.slf4j.LoggerFactory;
  */
 final class Instances {
   private static final Logger log = LoggerFactory.getLogger(Instances.class);
-  private static final Duration ADOPTION = Duration.ofMinutes(2);
+
+  /** All are taken over at the same time, so Vela's start waits no longer than this for them. */
+  private static final Duration ADOPTION = Duration.ofSeconds(10);
 
   private final PostgresBinaries binaries;
   private final ServiceUser user;
@@ -36,6 +40,12 @@ final class Instances {
 
   /** Ended ones stay until the next start or the clone's end, so that their exit can be asked. */
   private final Map<CloneId, PostgresInstance> instances = new ConcurrentHashMap<>();
+
+  /** Why the server that may run on a clone could not be taken over. */
+  private final Map<CloneId, CloneFailure> strays = new ConcurrentHashMap<>();
+
+  /** Those whose start is at work. */
+  private final Set<CloneId> starting = ConcurrentHashMap.newKeySet();
 
   Instances(PostgresBinaries binaries, ServiceUser user, Path run, ByteSize sharedBuffers) {
     this.binaries = binaries;
@@ -54,35 +64,82 @@ final class Instances {
     return Optional.ofNullable(instances.get(id));
   }
 
+  /** Why the server that an earlier Vela left could not be taken over, if it could not. */
+  Optional<CloneFailure> trouble(CloneId id) {
+    return Optional.ofNullable(strays.get(id));
+  }
+
   /**
-   * Takes over the instance of a clone that outlived an earlier Vela.
+   * Takes over the instances that outlived an earlier Vela, all at the same time. One that cannot be
+   * is in {@link #trouble} and keeps no other waiting.
    *
+   * @param volumes of all clones
    * @param processes of this host, looked at once for all clones
    */
-  void adopt(CloneId id, Path volume, List<RunningProcesses.Running> processes)
-      throws CloneException, InterruptedException {
-    try {
-      var files = files(id, volume);
-      if (processes.stream().noneMatch(process -> process.serves(files.data()))) {
-        return;
-      }
-      var installation = binaries.installation(new DataDirectory(files.data()).major());
-      var adopted = PostgresInstance.adopt(installation, user, files, processes, ADOPTION);
-      if (adopted.isPresent()) {
-        instances.put(id, adopted.get());
-        log.info("instance adopted clone={}", id);
-      }
-    } catch (IOException e) {
-      throw new CloneException(
-          new StorageFailed("clone " + id + " cannot be read", e.toString()), e);
+  void adopt(Map<CloneId, Path> volumes, List<RunningProcesses.Running> processes)
+      throws InterruptedException {
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      volumes.forEach(
+          (id, volume) -> {
+            var files = files(id, volume);
+            if (processes.stream().anyMatch(process -> process.serves(files.data()))) {
+              threads.execute(() -> adoptAtStart(id, files, processes));
+            }
+          });
+    }
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
     }
   }
 
-  /** Starts one that does not run. */
+  private void adoptAtStart(
+      CloneId id, InstanceFiles files, List<RunningProcesses.Running> processes) {
+    try {
+      var _ = adopt(id, files, processes, ADOPTION);
+    } catch (CloneException e) {
+      log.warn(
+          "instance not adopted clone={} cause=\"{}\" detail=\"{}\"",
+          id,
+          e.failure().message(),
+          e.failure().detail());
+      strays.put(id, e.failure());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      strays.put(id, new StartFailed("taking it over was interrupted", ""));
+    } catch (RuntimeException e) {
+      log.error("instance not adopted clone={}", id, e);
+      strays.put(id, new StartFailed("unexpected: " + e, ""));
+    }
+  }
+
+  private Optional<PostgresInstance> adopt(
+      CloneId id,
+      InstanceFiles files,
+      List<RunningProcesses.Running> processes,
+      Duration timeout)
+      throws CloneException, InterruptedException {
+    var adopted = PostgresInstance.adopt(files, processes, timeout);
+    adopted.ifPresent(
+        instance -> {
+          instances.put(id, instance);
+          log.info("instance adopted clone={}", id);
+        });
+    strays.remove(id);
+    return adopted;
+  }
+
+  /** Starts one that does not run. A server that could not be taken over is tried again. */
   PostgresInstance start(CloneId id, Path volume, VolumeRecord record, InstanceSettings settings)
       throws CloneException {
+    var files = files(id, volume);
+    starting.add(id);
     try {
-      var files = files(id, volume);
+      if (strays.containsKey(id)) {
+        var adopted = adopt(id, files, processes(), settings.startTimeout());
+        if (adopted.isPresent()) {
+          return adopted.get();
+        }
+      }
       var installation = binaries.installation(record.contents().major());
       var guarded =
           Guard.settings(
@@ -94,15 +151,49 @@ final class Instances {
           PostgresInstance.start(installation, user, files, guarded, settings.startTimeout());
       instances.put(id, instance);
       return instance;
+    } catch (CloneException e) {
+      if (PostgresInstance.find(files, processes()).isPresent()) {
+        // It neither came up nor could be ended.
+        strays.put(id, e.failure());
+      }
+      throw e;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CloneException(new StartFailed("the start was interrupted", ""), e);
+    } finally {
+      starting.remove(id);
+    }
+  }
+
+  /**
+   * Stops one, also one that is on its way up or could not be taken over; at once if none runs.
+   *
+   * @throws CloneException with {@link CloneFailure.StopTimedOut}; it goes on stopping
+   */
+  void stop(CloneId id, Path volume, StopMode mode, Duration timeout) throws CloneException {
+    var instance = running(id);
+    if (instance.isEmpty() && (strays.containsKey(id) || starting.contains(id))) {
+      instance = PostgresInstance.find(files(id, volume), processes());
+    }
+    if (instance.isPresent()) {
+      instance.get().stop(mode, timeout);
+    }
+    strays.remove(id);
+  }
+
+  private static List<RunningProcesses.Running> processes() throws CloneException {
+    try {
+      return RunningProcesses.list();
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed("the processes of this host cannot be read", e.toString()), e);
     }
   }
 
   /** Forgets a clone that is gone. */
   void forget(CloneId id) {
     instances.remove(id);
+    strays.remove(id);
   }
 
   Path run(CloneId id) {

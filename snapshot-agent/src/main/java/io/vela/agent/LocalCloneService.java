@@ -3,6 +3,7 @@ package io.vela.agent;
 import io.vela.agent.CloneFailure.NoSuchClone;
 import io.vela.agent.CloneFailure.QueryFailed;
 import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.exec.ProcessSignal;
 import io.vela.agent.exec.ServiceUser;
 import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.InstanceFiles;
@@ -28,6 +29,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -82,14 +85,13 @@ public final class LocalCloneService implements CloneService {
       throw new CloneException(
           new StorageFailed("the folder of sockets cannot be used: " + e.getMessage(), ""), e);
     }
+    Thread.ofVirtual().name("prepare-signals").start(ProcessSignal::prepare);
     var instances = new Instances(binaries, user, run, config.sharedBuffers());
     var maker = new SnapshotMaker(pool, binaries, user, run, config.sharedBuffers());
-    new Orphans(pool, user).end();
-    maker.discardHalfMade();
-    var processes = processes();
-    for (var id : pool.clones()) {
-      instances.adopt(id, pool.clone(id), processes);
-    }
+    maker.discardHalfMade(new Orphans(pool, user).end());
+    instances.adopt(
+        pool.clones().stream().collect(Collectors.toMap(Function.identity(), pool::clone)),
+        processes());
     return new LocalCloneService(pool, user, instances, maker);
   }
 
@@ -124,7 +126,8 @@ public final class LocalCloneService implements CloneService {
                 new CloneInfo(
                     id,
                     instances.running(id).map(instance -> instance.files().endpoint()),
-                    RoleReader.isSettled(pool.clone(id))))
+                    RoleReader.isSettled(pool.clone(id)),
+                    instances.trouble(id)))
         .toList();
   }
 
@@ -160,7 +163,7 @@ public final class LocalCloneService implements CloneService {
 
   @Override
   public void destroyClone(CloneId id) throws CloneException {
-    if (instances.running(id).isPresent()) {
+    if (instances.running(id).isPresent() || instances.trouble(id).isPresent()) {
       throw new CloneException(
           new StorageFailed("clone " + id + " cannot be removed: its instance runs", ""));
     }
@@ -193,12 +196,9 @@ public final class LocalCloneService implements CloneService {
   }
 
   @Override
-  public void stop(CloneId id, Duration timeout) throws CloneException {
-    var running = instances.running(id);
-    if (running.isPresent()) {
-      forgetReader(id);
-      running.get().stop(timeout);
-    }
+  public void stop(CloneId id, StopMode mode, Duration timeout) throws CloneException {
+    forgetReader(id);
+    instances.stop(id, pool.clone(id), mode, timeout);
   }
 
   @Override

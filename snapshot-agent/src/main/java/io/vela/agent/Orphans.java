@@ -43,8 +43,11 @@ final class Orphans {
           "rm",
           "sync");
 
-  /** A process that waits for a disk ends when the disk has answered. */
-  private static final Duration LIMIT = Duration.ofMinutes(2);
+  /**
+   * A process that waits for a disk ends when the disk has answered. Vela's start waits no longer for
+   * that.
+   */
+  private static final Duration LIMIT = Duration.ofSeconds(10);
 
   private static final Duration POLL = Duration.ofMillis(10);
 
@@ -60,12 +63,14 @@ final class Orphans {
   /**
    * Ends them and all below them, and waits until they are gone. Only while nothing is being made.
    *
-   * @throws CloneException when one does not end
+   * @return the volumes that a process works on which does not end: they are left as they are
    */
-  void end() throws CloneException, InterruptedException {
+  Set<Path> end() throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + LIMIT.toNanos();
+    var left = new HashSet<ProcessHandle>();
+    var aside = new HashSet<Path>();
     // Again until none is found: a script starts its next program between two looks.
-    for (var found = find(); !found.isEmpty(); found = find()) {
+    for (var found = find(left); !found.isEmpty(); found = find(left)) {
       for (var orphan : found) {
         var family = new ArrayList<>(List.of(orphan));
         orphan
@@ -74,25 +79,52 @@ final class Orphans {
             .flatMap(handle -> RunningProcesses.find(handle.pid()).stream())
             .forEach(family::add);
         family.forEach(process -> process.handle().destroyForcibly());
+        boolean over = true;
         for (var process : family) {
-          awaitEnd(process, deadline);
+          over &= hasEnded(process, deadline);
         }
-        log.info(
-            "orphan ended pid={} command={}",
-            orphan.handle().pid(),
-            String.join(" ", orphan.argv()));
+        if (over) {
+          log.info("orphan ended pid={} command={}", orphan.handle().pid(), command(orphan));
+        } else {
+          var volumes = volumes(orphan);
+          log.error(
+              "a process of an earlier Vela cannot be ended, its volumes are set aside until the"
+                  + " next start pid={} volumes={} command={}",
+              orphan.handle().pid(),
+              volumes,
+              command(orphan));
+          left.add(orphan.handle());
+          aside.addAll(volumes);
+        }
       }
     }
+    return aside;
   }
 
-  private List<Running> find() throws CloneException {
+  private static String command(Running process) {
+    return String.join(" ", process.argv());
+  }
+
+  private List<Path> volumes(Running process) {
+    return process.argv().stream()
+        .map(word -> word.substring(word.indexOf('=') + 1))
+        .filter(word -> word.startsWith("/"))
+        .flatMap(word -> pool.volumeOf(Path.of(word)).stream())
+        .distinct()
+        .toList();
+  }
+
+  /**
+   * @param left those that were looked at and did not end
+   */
+  private List<Running> find(Set<ProcessHandle> left) throws CloneException {
     var adopted =
         pool.clones().stream()
             .map(id -> DataDirectory.in(pool.clone(id)).path())
             .collect(Collectors.toSet());
     try {
       return RunningProcesses.list().stream()
-          .filter(process -> isOrphan(process, adopted))
+          .filter(process -> isOrphan(process, adopted) && !left.contains(process.handle()))
           .filter(process -> process.handle().info().user().filter(users::contains).isPresent())
           .toList();
     } catch (IOException e) {
@@ -111,17 +143,13 @@ final class Orphans {
         && process.runsOneOf(PROGRAMS);
   }
 
-  private static void awaitEnd(Running process, long deadline)
-      throws CloneException, InterruptedException {
+  private static boolean hasEnded(Running process, long deadline) throws InterruptedException {
     while (process.isThere()) {
       if (System.nanoTime() > deadline) {
-        throw new CloneException(
-            new StorageFailed(
-                "process %d of an earlier Vela still works on the pool and cannot be ended"
-                    .formatted(process.handle().pid()),
-                String.join(" ", process.argv())));
+        return false;
       }
       Thread.sleep(POLL);
     }
+    return true;
   }
 }

@@ -12,6 +12,7 @@ import io.vela.config.value.ByteSize;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,14 +86,21 @@ final class SnapshotMaker {
     }
   }
 
-  /** Removes what a killed Vela left half made. Only while nothing is being made. */
-  void discardHalfMade() throws CloneException {
+  /**
+   * Removes what a killed Vela left half made. Only while nothing is being made.
+   *
+   * @param aside volumes that are left as they are
+   */
+  void discardHalfMade(Set<Path> aside) throws CloneException {
     try {
-      pool.discardHalfMade();
+      pool.discardHalfMade(aside);
       if (Files.isDirectory(run)) {
         try (var folders = Files.newDirectoryStream(run, RUN_PREFIX + "*")) {
           for (var left : folders) {
-            DataDirectory.delete(left);
+            var name = left.getFileName().toString().substring(RUN_PREFIX.length());
+            if (!aside.contains(pool.staging(name))) {
+              DataDirectory.delete(left);
+            }
           }
         }
       }

@@ -174,8 +174,14 @@ public final class BranchCommand {
       @Parameters(paramLabel = "BRANCH", converter = Names.Branch.class) BranchName name,
       @Option(names = "--force", description = "Disconnect those that use it.") boolean force)
       throws CliException {
-    server.connect(terminal).delete(path(name) + "?force=" + force);
-    return tell(server, "deleted", new JsonObject().put("name", name.value()));
+    var deleted = server.connect(terminal).delete(path(name) + "?force=" + force);
+    tell(server, "deleted", deleted.put("name", name.value()));
+    if (!server.json() && deleted.containsKey("stoppedBy")) {
+      terminal
+          .out()
+          .println("its Postgres did not stop by itself: " + deleted.getString("stoppedBy"));
+    }
+    return 0;
   }
 
   private int tell(ServerOptions server, String done, JsonObject branch) {

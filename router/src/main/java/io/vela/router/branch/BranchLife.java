@@ -1,7 +1,9 @@
 package io.vela.router.branch;
 
+import io.vela.agent.CloneException;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
+import io.vela.agent.StopMode;
 import io.vela.router.BranchSession;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
@@ -60,6 +62,7 @@ final class BranchLife {
 
   private CompletableFuture<Disturbance> disturbance = new CompletableFuture<>();
   private boolean yielding;
+  private Optional<StopMode> forced = Optional.empty();
   private Optional<ParkTry> lastTry = Optional.empty();
 
   BranchLife(
@@ -117,6 +120,11 @@ final class BranchLife {
     return bound.isPresent() && step(step -> step.lodging().isAwaited())
         ? new RouteFailure.NoRoom(name, bound.get(), context.room().occupants())
         : new RouteFailure.WakeTimedOut(name, context.wakeTimeout().get());
+  }
+
+  /** Stops the instance of a branch that is to be deleted, whatever it takes. Blocks. */
+  void stopToDelete(BranchRow clone) throws CloneException {
+    steps.stopToDelete(clone);
   }
 
   /** Decides under the lock; does what follows without. */
@@ -190,6 +198,15 @@ final class BranchLife {
 
     Stop stop() {
       return stop;
+    }
+
+    /** How its instance was ended by force; empty when that was never needed. */
+    Optional<StopMode> forced() {
+      return forced;
+    }
+
+    void forced(StopMode mode) {
+      forced = Optional.of(mode);
     }
 
     /** Completes after the next change of state. */
@@ -356,7 +373,7 @@ final class BranchLife {
       var clone = row.orElseThrow();
       var letGo = leases.letGo();
       var ended = exit;
-      after.add(() -> steps.stop(clone, letGo, ended));
+      after.add(() -> steps.stop(clone, reason, letGo, ended));
     }
 
     /** The instance has ended by itself. */

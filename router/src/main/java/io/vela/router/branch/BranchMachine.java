@@ -66,12 +66,31 @@ public final class BranchMachine {
     return new BranchMachine(row.name(), context, whenOver, new Suspended(now), Optional.of(row));
   }
 
-  /** A branch that cannot be used, for a reason found when Vela started. */
+  /** A branch whose clone was not found when Vela started. */
   static BranchMachine missing(
       BranchRow row, RouteFailure cause, BranchContext context, Consumer<BranchMachine> whenOver) {
-    var now = context.scheduler().clock().instant();
-    return new BranchMachine(
-        row.name(), context, whenOver, Failed.missing(cause, now), Optional.of(row));
+    return failed(row, Failed.missing(cause, now(context)), context, whenOver);
+  }
+
+  /** A branch whose instance survived an earlier Vela and could not be taken over. */
+  static BranchMachine stray(
+      BranchRow row, RouteFailure cause, BranchContext context, Consumer<BranchMachine> whenOver) {
+    return failed(row, Failed.stray(cause, now(context)), context, whenOver);
+  }
+
+  /** A branch that was to go when Vela started and could not be removed. */
+  static BranchMachine undeleted(
+      BranchRow row, RouteFailure cause, BranchContext context, Consumer<BranchMachine> whenOver) {
+    return failed(row, Failed.undeleted(cause, now(context)), context, whenOver);
+  }
+
+  private static BranchMachine failed(
+      BranchRow row, Failed failed, BranchContext context, Consumer<BranchMachine> whenOver) {
+    return new BranchMachine(row.name(), context, whenOver, failed, Optional.of(row));
+  }
+
+  private static Instant now(BranchContext context) {
+    return context.scheduler().clock().instant();
   }
 
   /** A branch whose instance survived an earlier Vela. */
@@ -177,7 +196,7 @@ public final class BranchMachine {
         step.beginCreate(absent.create(createFrom.get(), now), BranchSettings.POLICY);
       }
       case Failed failed when now.isBefore(failed.retryAt()) -> step.refuse(future, failed.cause());
-      case Failed failed when failed.step() == Failed.Step.START -> {
+      case Failed failed when failed.mayStart() -> {
         step.waiters().add(future, session);
         step.beginStart(failed.start(now));
       }

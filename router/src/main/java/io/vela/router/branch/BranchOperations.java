@@ -1,6 +1,8 @@
 package io.vela.router.branch;
 
+import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure;
+import io.vela.agent.StopMode;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
@@ -23,6 +25,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +40,9 @@ final class BranchOperations {
 
   /** How soon sessions that were at work are looked at again. */
   private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
+
+  /** How long a start or a stop that others began is left alone by a deletion. */
+  private static final Duration PATIENCE = Duration.ofSeconds(1);
 
   private final BranchName name;
   private final BranchMachine machine;
@@ -182,8 +189,9 @@ final class BranchOperations {
    * Deletes the branch and waits until it is gone; finishes a deletion that failed.
    *
    * @param force ends its sessions; without it they are a {@link RouteFailure.InUse}
+   * @return how its instance had to be ended by force; empty when it stopped by itself
    */
-  void delete(boolean force) throws RouteException, InterruptedException {
+  Optional<StopMode> delete(boolean force) throws RouteException, InterruptedException {
     deletions.lockInterruptibly();
     try {
       var reason = new RouteFailure.BranchDeleted(name);
@@ -193,7 +201,7 @@ final class BranchOperations {
       }
       BranchRow condemned;
       try {
-        end(reason, Reason.DELETE);
+        endToDelete(reason);
         condemned = condemn();
       } catch (RouteException | InterruptedException e) {
         life.move(step -> step.unbar(reason));
@@ -201,8 +209,68 @@ final class BranchOperations {
       }
       life.move(step -> step.tell(listener -> listener.deleting(machine, reason)));
       destroy(condemned);
+      return life.step(BranchLife.Step::forced);
     } finally {
       deletions.unlock();
+    }
+  }
+
+  /**
+   * As {@link #end}, but an instance that is being stopped for another reason, or that is on its way
+   * up and stays there, is not waited for: what is deleted may be ended by force.
+   */
+  private void endToDelete(RouteFailure told) throws RouteException, InterruptedException {
+    long patience = System.nanoTime() + PATIENCE.toNanos();
+    while (true) {
+      var wait = life.step(step -> endOrUnderWay(step, told));
+      if (wait.isPresent()) {
+        await(wait.get().until());
+        if (wait.get().last()) {
+          return;
+        }
+      } else if (!changes(life.step(BranchLife.Step::changed), patience)) {
+        stopToDelete();
+        patience = System.nanoTime() + PATIENCE.toNanos();
+      }
+    }
+  }
+
+  private void stopToDelete() throws RouteException {
+    try {
+      life.stopToDelete(life.step(BranchLife.Step::row).orElseThrow(this::noSuchBranch));
+    } catch (CloneException e) {
+      throw new RouteException(
+          new RouteFailure.AgentFailed("branch \"" + name + "\" could not be stopped", e.failure()),
+          e);
+    }
+  }
+
+  /** Empty while its instance is being started or stopped by others. */
+  private Optional<Wait> endOrUnderWay(BranchLife.Step step, RouteFailure told) {
+    return switch (step.state()) {
+      case Starting _, Suspending _ -> Optional.empty();
+      case Absent _, Creating _, Suspended _, Running _, Parking _ ->
+          Optional.of(end(step, told, Reason.DELETE));
+      case Failed _, Deleting _, Trashed _ -> Optional.of(end(step, told, Reason.DELETE));
+    };
+  }
+
+  /**
+   * @param until as {@link System#nanoTime} has it
+   */
+  private static boolean changes(CompletableFuture<Void> changed, long until)
+      throws InterruptedException {
+    long left = until - System.nanoTime();
+    if (left <= 0) {
+      return false;
+    }
+    try {
+      changed.get(left, TimeUnit.NANOSECONDS);
+      return true;
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a change cannot fail", e);
+    } catch (TimeoutException e) {
+      return false;
     }
   }
 

@@ -1,8 +1,10 @@
 package io.vela.router.branch;
 
 import io.vela.agent.CloneFailure;
+import io.vela.agent.CloneFailure.StopTimedOut;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
+import io.vela.agent.StopMode;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.branch.BranchListener.Outcome;
@@ -191,22 +193,48 @@ final class BranchProgress {
           }
           step.lodging().place().ifPresent(place -> step.after(place::staying));
           var stop = step.stop();
-          log.warn(
-              "branch not stopped in time branch={} clone={} reason={} cause=\"{}\"",
-              machine.name(),
-              step.row().orElseThrow().cloneId(),
-              stop.reason(),
-              failure.message());
-          if (from.trouble().isEmpty()) {
-            var timeout = failure instanceof CloneFailure.StopTimedOut;
-            tellSuspended(step, stop.reason(), timeout ? Outcome.TIMEOUT : Outcome.FAILED);
-          }
-          step.to(from.late(failure.message()));
+          late(step, from, failure, failure.message());
           var told =
               new RouteFailure.AgentFailed(
                   "branch \"" + machine.name() + "\" could not be stopped", failure);
           step.after(() -> stop.done().completeExceptionally(new RouteException(told)));
         });
+  }
+
+  /** The instance of a branch that is to be deleted did not stop in time: the next way is tried. */
+  void stopSlow(StopTimedOut failure) {
+    var next =
+        switch (failure.mode()) {
+          case FAST -> "; it is told to stop without a checkpoint (immediate shutdown)";
+          case IMMEDIATE, KILL -> "; its processes are killed";
+        };
+    life.move(
+        step -> {
+          if (step.state() instanceof Suspending from) {
+            late(step, from, failure, failure.message() + next);
+          }
+        });
+  }
+
+  private void late(
+      BranchLife.Step step, Suspending from, CloneFailure failure, String trouble) {
+    var reason = step.stop().reason();
+    log.warn(
+        "branch not stopped in time branch={} clone={} reason={} cause=\"{}\"",
+        machine.name(),
+        step.row().orElseThrow().cloneId(),
+        reason,
+        trouble);
+    if (from.trouble().isEmpty()) {
+      var timeout = failure instanceof StopTimedOut;
+      tellSuspended(step, reason, timeout ? Outcome.TIMEOUT : Outcome.FAILED);
+    }
+    step.to(from.late(trouble));
+  }
+
+  /** The instance of a branch that is to be deleted ended, but not by itself. */
+  void forced(StopMode mode) {
+    life.move(step -> step.forced(mode));
   }
 
   void stopped() {

@@ -26,9 +26,9 @@ import java.util.Locale;
  *
  *   Creating ──failed──► Failed(create) ──create──► Creating, ──forget──► Absent
  *   Starting ──failed──► Failed(start)  ──start───► Starting
- *   at Vela's start:     Failed(missing)
+ *   at Vela's start:     Failed(missing), Failed(adopt) ──start──► Starting, Failed(destroy)
  *
- *   Suspended, Failed(start, missing, destroy) ──delete──► Deleting ──trashed──► Trashed
+ *   Suspended, Failed(start, adopt, missing, destroy) ──delete──► Deleting ──trashed──► Trashed
  *                                                          Deleting ──failed───► Failed(destroy)
  * </pre>
  *
@@ -198,6 +198,8 @@ public sealed interface BranchState {
       CREATE,
       /** Starting the instance. */
       START,
+      /** Taking over the instance that an earlier Vela left: it may run still. */
+      ADOPT,
       /** The clone of a branch in the catalogue was not found in the pool. */
       MISSING,
       /** Removing the clone: it may be there in part. */
@@ -212,6 +214,24 @@ public sealed interface BranchState {
     /** A clone that should be there and is not: never made anew behind its owner's back. */
     static Failed missing(RouteFailure cause, Instant now) {
       return new Failed(Step.MISSING, cause, 1, Instant.MAX, now);
+    }
+
+    /** An instance that is tried again for whoever comes next. */
+    static Failed stray(RouteFailure cause, Instant now) {
+      return new Failed(Step.ADOPT, cause, 1, now, now);
+    }
+
+    /** A deletion that Vela's start could not finish. */
+    static Failed undeleted(RouteFailure cause, Instant now) {
+      return new Failed(Step.DESTROY, cause, 1, Instant.MAX, now);
+    }
+
+    /** Whether starting it may help. */
+    boolean mayStart() {
+      return switch (step) {
+        case START, ADOPT -> true;
+        case CREATE, MISSING, DESTROY -> false;
+      };
     }
 
     private static Failed retried(Step step, RouteFailure cause, int failures, Instant now) {
@@ -236,7 +256,7 @@ public sealed interface BranchState {
     }
 
     Starting start(Instant now) {
-      demand(step == Step.START, "start");
+      demand(mayStart(), "start");
       return new Starting(failures, now);
     }
 

@@ -3,10 +3,12 @@ package io.vela.router.branch;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure;
 import io.vela.agent.InstanceExit;
+import io.vela.agent.StopMode;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
+import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.catalog.BranchRow;
 import io.vela.router.room.Ticket;
@@ -111,19 +113,31 @@ final class BranchSteps {
   /**
    * Stops the instance once the holders of revoked leases have let go, or had the time to.
    *
+   * @param reason that of a deletion lets it be killed
    * @param exit of the instance: when it ends by itself there is nothing left to wait for
    */
-  void stop(BranchRow row, CompletableFuture<Void> letGo, CompletableFuture<InstanceExit> exit) {
-    context.threads().execute(() -> stopNow(row, letGo, exit));
+  void stop(
+      BranchRow row,
+      Reason reason,
+      CompletableFuture<Void> letGo,
+      CompletableFuture<InstanceExit> exit) {
+    context.threads().execute(() -> stopNow(row, reason, letGo, exit));
   }
 
   private void stopNow(
-      BranchRow row, CompletableFuture<Void> letGo, CompletableFuture<InstanceExit> exit) {
+      BranchRow row,
+      Reason reason,
+      CompletableFuture<Void> letGo,
+      CompletableFuture<InstanceExit> exit) {
     try {
       await(letGo, context.lettingGo());
       while (true) {
         try {
-          context.work().stop(row);
+          if (reason == Reason.DELETE) {
+            stopToDelete(row);
+          } else {
+            context.work().stop(row);
+          }
           break;
         } catch (CloneException e) {
           progress.stopLate(e.failure());
@@ -141,6 +155,16 @@ final class BranchSteps {
       progress.stopped();
     } catch (InterruptedException e) {
       progress.stopLate(new CloneFailure.StorageFailed("stopping was interrupted", ""));
+    }
+  }
+
+  /** Stops the instance of a branch that is to be deleted, whatever it takes. Blocks. */
+  void stopToDelete(BranchRow row) throws CloneException {
+    var mode = context.work().stopToDelete(row, progress::stopSlow);
+    if (mode != StopMode.FAST) {
+      log.warn(
+          "instance ended by force branch={} clone={} mode={}", row.name(), row.cloneId(), mode);
+      progress.forced(mode);
     }
   }
 

@@ -2,8 +2,10 @@ package io.vela.router.branch;
 
 import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure.StopTimedOut;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
+import io.vela.agent.StopMode;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
@@ -11,10 +13,12 @@ import io.vela.router.Router.BranchSettings;
 import io.vela.router.catalog.BranchRow;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 
 /**
  * What a branch's moves take in catalogue and agent. Blocks; a {@link BranchMachine} calls it on
- * virtual threads and never twice at the same time for one branch, but for {@link #exit}.
+ * virtual threads and never twice at the same time for one branch, but for {@link #exit} and {@link
+ * #stopToDelete}.
  */
 public interface BranchWork {
   /**
@@ -39,6 +43,15 @@ public interface BranchWork {
 
   /** Keeps what the instance knows and the sleeping clone cannot tell, then stops it cleanly. */
   void stop(BranchRow branch) throws CloneException;
+
+  /**
+   * Stops the instance of a branch that is to be deleted, whatever it takes; at once when none runs.
+   * May be called while another call starts or stops the instance.
+   *
+   * @param late told of each way that did not end it in time
+   * @return the way that ended it
+   */
+  StopMode stopToDelete(BranchRow branch, Consumer<StopTimedOut> late) throws CloneException;
 
   /** Promises that the branch goes: from here on a crash ends in its removal. */
   void condemn(BranchRow branch) throws RouteException;

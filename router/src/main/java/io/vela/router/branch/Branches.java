@@ -1,6 +1,7 @@
 package io.vela.router.branch;
 
 import io.vela.agent.Endpoint;
+import io.vela.agent.StopMode;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.BranchSession;
@@ -42,6 +43,16 @@ public final class Branches {
   /** A branch of the catalogue whose clone is not there. */
   public void addMissing(BranchRow row, RouteFailure cause) {
     machines.put(row.name(), BranchMachine.missing(row, cause, context, this::forget));
+  }
+
+  /** A branch of the catalogue whose instance could be neither taken over nor ended. */
+  public void addStray(BranchRow row, RouteFailure cause) {
+    machines.put(row.name(), BranchMachine.stray(row, cause, context, this::forget));
+  }
+
+  /** A branch of the catalogue that was to go and could not be removed. */
+  public void addUndeleted(BranchRow row, RouteFailure cause) {
+    machines.put(row.name(), BranchMachine.undeleted(row, cause, context, this::forget));
   }
 
   /** A branch of the catalogue whose instance runs. */
@@ -140,9 +151,10 @@ public final class Branches {
         .ifPresent(machine -> machine.configured(row.id(), settings));
   }
 
-  /** Deletes a branch and waits until it is gone. */
-  public void delete(BranchName name, boolean force) throws RouteException, InterruptedException {
-    existing(name).byHand().delete(force);
+  /** See {@link io.vela.router.Router#delete}. */
+  public Optional<StopMode> delete(BranchName name, boolean force)
+      throws RouteException, InterruptedException {
+    return existing(name).byHand().delete(force);
   }
 
   /**

@@ -5,16 +5,21 @@ import io.vela.agent.CloneFailure;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneInfo;
 import io.vela.agent.CloneService;
+import io.vela.agent.ForcedStop;
 import io.vela.agent.SnapshotId;
 import io.vela.agent.SnapshotInfo;
+import io.vela.config.DeletionLimits;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -32,15 +37,15 @@ public final class Reconciler {
 
   private final Catalog catalog;
   private final CloneService agent;
-  private final Duration stopTimeout;
+  private final ForcedStop forcedStop;
 
   /**
-   * @param stopTimeout how long an instance of a clone that goes may take to stop
+   * @param limits how long an instance of a clone that goes may take to stop
    */
-  public Reconciler(Catalog catalog, CloneService agent, Duration stopTimeout) {
+  public Reconciler(Catalog catalog, CloneService agent, DeletionLimits limits) {
     this.catalog = catalog;
     this.agent = agent;
-    this.stopTimeout = stopTimeout;
+    this.forcedStop = new ForcedStop(agent, limits);
   }
 
   /**
@@ -48,17 +53,19 @@ public final class Reconciler {
    *
    * @param branches whose clones are there, with what is known of them
    * @param missing branches whose clones are not
+   * @param undeleted branches that were to go and could not be removed, and why
    * @param snapshots in catalogue and pool
    */
   public record Outcome(
       Map<BranchRow, CloneInfo> branches,
       List<BranchRow> missing,
+      Map<BranchRow, RouteFailure> undeleted,
       Map<SnapshotId, SnapshotInfo> snapshots) {}
 
   /**
    * Puts things right.
    *
-   * @throws RouteException when catalogue or pool cannot be read, or an unneeded clone not removed
+   * @throws RouteException when catalogue or pool cannot be read
    */
   public Outcome reconcile() throws RouteException {
     try {
@@ -68,18 +75,11 @@ public final class Reconciler {
       refuseForeignPool(rows, clones);
       var kept = new HashMap<BranchRow, CloneInfo>();
       var missing = new ArrayList<BranchRow>();
+      var unfinished = new ArrayList<BranchRow>();
       for (var row : rows) {
         var clone = clones.remove(row.cloneId());
         switch (row.phase()) {
-          case CREATING, DELETING -> {
-            log.info(
-                "unfinished branch removed branch={} clone={} phase={}",
-                row.name(),
-                row.cloneId(),
-                PgRows.name(row.phase()));
-            destroy(row.cloneId(), clone != null && clone.running().isPresent());
-            catalog.removeBranch(row.id());
-          }
+          case CREATING, DELETING -> unfinished.add(row);
           case READY -> {
             if (clone == null) {
               log.error("branch without its clone branch={} clone={}", row.name(), row.cloneId());
@@ -90,17 +90,39 @@ public final class Reconciler {
           }
         }
       }
-      for (var warm : catalog.warm().all()) {
-        var clone = clones.remove(warm);
-        log.info("warm clone of an earlier Vela removed clone={}", warm);
-        destroy(warm, clone != null && clone.running().isPresent());
-        catalog.warm().remove(warm);
+      var warm = catalog.warm().all();
+      warm.forEach(clones::remove);
+      var going = new HashSet<>(clones.keySet());
+      going.addAll(warm);
+      unfinished.forEach(row -> going.add(row.cloneId()));
+      var left = destroy(going);
+      var undeleted = new HashMap<BranchRow, RouteFailure>();
+      for (var row : unfinished) {
+        var cause = left.get(row.cloneId());
+        if (cause == null) {
+          log.info(
+              "unfinished branch removed branch={} clone={} phase={}",
+              row.name(),
+              row.cloneId(),
+              PgRows.name(row.phase()));
+          catalog.removeBranch(row.id());
+        } else {
+          var told = "branch \"" + row.name() + "\" could not be removed";
+          undeleted.put(row, new RouteFailure.AgentFailed(told, cause));
+        }
       }
-      for (var clone : clones.values()) {
-        log.warn("clone without a branch removed clone={}", clone.id());
-        destroy(clone.id(), clone.running().isPresent());
+      for (var id : warm) {
+        if (!left.containsKey(id)) {
+          log.info("warm clone of an earlier Vela removed clone={}", id);
+          catalog.warm().remove(id);
+        }
       }
-      return new Outcome(kept, missing, snapshots());
+      for (var id : clones.keySet()) {
+        if (!left.containsKey(id)) {
+          log.warn("clone without a branch removed clone={}", id);
+        }
+      }
+      return new Outcome(kept, missing, undeleted, snapshots());
     } catch (CloneException e) {
       throw new RouteException(
           new RouteFailure.AgentFailed("catalogue and pool could not be reconciled", e.failure()),
@@ -148,10 +170,41 @@ public final class Reconciler {
     return kept;
   }
 
-  private void destroy(CloneId clone, boolean running) throws CloneException {
-    if (running) {
-      agent.stop(clone, stopTimeout);
+  /**
+   * Removes clones, all at the same time. One that cannot be removed keeps nothing else from being
+   * used: the next start tries it again.
+   *
+   * @return those that are still there, and why
+   */
+  private Map<CloneId, CloneFailure> destroy(Set<CloneId> going) {
+    var left = new ConcurrentHashMap<CloneId, CloneFailure>();
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (var clone : going) {
+        threads.execute(() -> destroy(clone).ifPresent(cause -> left.put(clone, cause)));
+      }
     }
-    agent.destroyClone(clone);
+    return left;
+  }
+
+  private Optional<CloneFailure> destroy(CloneId clone) {
+    try {
+      var _ =
+          forcedStop.stop(
+              clone,
+              late ->
+                  log.warn("instance does not stop clone={} cause=\"{}\"", clone, late.message()));
+      agent.destroyClone(clone);
+      return Optional.empty();
+    } catch (CloneException e) {
+      log.error(
+          "clone not removed, left for the next start clone={} cause=\"{}\" detail=\"{}\"",
+          clone,
+          e.failure().message(),
+          e.failure().detail());
+      return Optional.of(e.failure());
+    } catch (RuntimeException e) {
+      log.error("clone not removed, left for the next start clone={}", clone, e);
+      return Optional.of(new CloneFailure.StorageFailed("unexpected: " + e, ""));
+    }
   }
 }

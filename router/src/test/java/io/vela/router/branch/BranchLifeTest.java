@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.vela.agent.CloneFailure;
+import io.vela.agent.CloneFailure.StopTimedOut;
 import io.vela.agent.Source;
+import io.vela.agent.StopMode;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
@@ -18,6 +20,7 @@ import io.vela.router.catalog.BranchRow;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
@@ -182,7 +185,7 @@ class BranchLifeTest {
   @Test
   void aStopThatTakesTooLongIsReportedAndWaitedFor() throws Exception {
     vela.lease("pr-1").close();
-    vela.agent.fail("stop", new CloneFailure.StopTimedOut(Duration.ofSeconds(60), ""));
+    vela.agent.fail("stop", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
 
     assertThatThrownBy(() -> vela.router.suspend(PR, false))
         .isInstanceOf(RouteException.class)
@@ -198,6 +201,82 @@ class BranchLifeTest {
                 .counter("vela.branch.suspends", "outcome", "timeout", "reason", "requested")
                 .count())
         .isEqualTo(1);
+  }
+
+  @Test
+  void aDeletedBranchThatDoesNotStopIsEndedByForceAndThatIsSaid() throws Exception {
+    vela.lease("pr-1").close();
+    vela.agent.fail("stop", new StopTimedOut(StopMode.FAST, Duration.ofSeconds(10), ""));
+    vela.agent.fail(
+        "stop immediate", new StopTimedOut(StopMode.IMMEDIATE, Duration.ofSeconds(10), ""));
+    var killed = vela.agent.hold("stop kill");
+
+    var deletion = new CompletableFuture<Optional<StopMode>>();
+    Thread.startVirtualThread(
+        () -> {
+          try {
+            deletion.complete(vela.router.delete(PR, false));
+          } catch (RouteException | InterruptedException e) {
+            deletion.completeExceptionally(e);
+          }
+        });
+    await().until(() -> vela.agent.count("stop kill") == 1);
+    assertThat(vela.state("pr-1")).isEqualTo("suspending");
+    assertThat(vela.router.why(PR).summary())
+        .contains("did not stop within 10 s of an immediate shutdown")
+        .contains("its processes are killed");
+    killed.countDown();
+
+    assertThat(get(deletion)).contains(StopMode.KILL);
+    assertThat(vela.agent.calls)
+        .containsSubsequence("stop", "stop immediate", "stop kill", "destroyClone");
+    assertThat(vela.router.branches()).isEmpty();
+    assertThat(
+            vela.registry
+                .counter("vela.branch.suspends", "outcome", "timeout", "reason", "delete")
+                .count())
+        .isEqualTo(1);
+  }
+
+  @Test
+  void aBranchThatWouldNotBeSuspendedCanBeDeleted() throws Exception {
+    vela.lease("pr-1").close();
+    vela.agent.fail("stop", new StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
+    assertThatThrownBy(() -> vela.router.suspend(PR, false)).isInstanceOf(RouteException.class);
+    assertThat(vela.agent.calls).doesNotContain("stop immediate", "stop kill");
+    assertThat(vela.state("pr-1")).isEqualTo("suspending");
+
+    // The stop that waits is heard of when the instance has ended.
+    vela.agent.onStop("stop immediate", () -> vela.agent.heal("stop"));
+    assertThat(vela.router.delete(PR, false)).contains(StopMode.IMMEDIATE);
+
+    assertThat(vela.agent.calls).doesNotContain("stop kill");
+    assertThat(vela.router.branches()).isEmpty();
+  }
+
+  @Test
+  void aDeletionThatNotEvenKillingHelpsIsToldAndLeavesTheBranch() throws Exception {
+    vela.lease("pr-1").close();
+    var waits = "its postmaster waits for a disk and cannot be interrupted";
+    vela.agent.fail("stop", new StopTimedOut(StopMode.FAST, Duration.ofSeconds(10), ""));
+    vela.agent.fail(
+        "stop immediate", new StopTimedOut(StopMode.IMMEDIATE, Duration.ofSeconds(10), ""));
+    vela.agent.fail(
+        "stop kill", new StopTimedOut(StopMode.KILL, Duration.ofSeconds(10), waits, ""));
+
+    assertThatThrownBy(() -> vela.router.delete(PR, false))
+        .isInstanceOf(RouteException.class)
+        .extracting(e -> ((RouteException) e).failure().detail())
+        .asString()
+        .contains(waits);
+    assertThat(vela.state("pr-1")).isEqualTo("suspending");
+    await().until(() -> vela.router.why(PR).summary().contains(waits));
+    assertThat(vela.catalog.branches).hasSize(1);
+
+    vela.agent.heal("stop kill");
+    await().until(() -> vela.state("pr-1").equals("suspended"));
+    vela.router.delete(PR, false);
+    assertThat(vela.router.branches()).isEmpty();
   }
 
   @Test

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.vela.agent.Activity;
 import io.vela.agent.CloneFailure;
+import io.vela.agent.CloneFailure.StopTimedOut;
 import io.vela.agent.CloneId;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.SnapshotId;
+import io.vela.agent.StopMode;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
@@ -83,7 +85,7 @@ class BranchProgressTest {
           "started", progress -> progress.started(ENDPOINT),
           "startFailed", progress -> progress.startFailed(CAUSE),
           "stopLate",
-              progress -> progress.stopLate(new CloneFailure.StopTimedOut(Duration.ZERO, "")),
+              progress -> progress.stopLate(new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ZERO, "")),
           "stopped", BranchProgress::stopped);
 
   private static final Map<String, String> LEGAL_IN =
@@ -255,6 +257,11 @@ class BranchProgressTest {
 
     @Override
     public void stop(BranchRow branch) {}
+
+    @Override
+    public StopMode stopToDelete(BranchRow branch, Consumer<StopTimedOut> late) {
+      throw new AssertionError();
+    }
 
     @Override
     public void condemn(BranchRow branch) {

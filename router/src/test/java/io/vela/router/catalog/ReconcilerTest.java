@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.vela.agent.CloneFailure.StartTimedOut;
+import io.vela.agent.CloneFailure.StopTimedOut;
+import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.CloneId;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.SnapshotId;
+import io.vela.agent.StopMode;
 import io.vela.config.VelaConfig;
 import io.vela.router.FakeCatalog;
 import io.vela.router.FakeCloneService;
@@ -22,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(60)
 class ReconcilerTest {
@@ -100,6 +105,80 @@ class ReconcilerTest {
     try (var vela = new RouterFixture(agent, catalog)) {
       vela.time.pass(Duration.ofSeconds(61));
       await().until(() -> vela.state("pr-1").equals("suspended"));
+    }
+  }
+
+  @Test
+  void aBranchWhoseInstanceCannotBeTakenOverIsFailedAndTheOthersAreThere() throws Exception {
+    var row = catalog.left("pr-1", snapshot, Phase.READY);
+    volume(row.cloneId(), true, false);
+    agent.strays.put(
+        row.cloneId(),
+        new StartTimedOut(Duration.ofSeconds(10), "its postmaster is stopped by a signal", ""));
+    var other = catalog.left("pr-2", snapshot, Phase.READY);
+    volume(other.cloneId(), true, true);
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(vela.state("pr-2")).isEqualTo("running");
+      assertThat(vela.state("pr-1")).isEqualTo("failed");
+      assertThat(vela.router.why(row.name()).summary())
+          .contains("could not be taken over")
+          .contains("its postmaster is stopped by a signal");
+      assertThat(failure(vela.ask("pr-1"))).isInstanceOf(RouteFailure.AgentFailed.class);
+
+      agent.strays.clear();
+      vela.time.pass(Duration.ofSeconds(30));
+      vela.lease("pr-1");
+      assertThat(vela.state("pr-1")).isEqualTo("running");
+    }
+  }
+
+  @Test
+  void aBranchWhoseInstanceCannotBeTakenOverCanBeDeleted() throws Exception {
+    var row = catalog.left("pr-1", snapshot, Phase.READY);
+    volume(row.cloneId(), true, false);
+    agent.strays.put(row.cloneId(), new StartTimedOut(Duration.ofSeconds(10), "", ""));
+    try (var vela = new RouterFixture(agent, catalog)) {
+      vela.router.delete(row.name(), false);
+
+      assertThat(agent.calls).containsSubsequence("stop", "destroyClone");
+      assertThat(agent.clones).isEmpty();
+      assertThat(catalog.branches).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Phase.class,
+      names = {"CREATING", "DELETING"})
+  void aBranchThatWasToGoAndCannotBeRemovedIsFailedAndCanBeDeletedLater(Phase phase)
+      throws Exception {
+    var row = catalog.left("pr-1", snapshot, phase);
+    volume(row.cloneId(), true, true);
+    var other = catalog.left("pr-2", snapshot, Phase.READY);
+    volume(other.cloneId(), true, false);
+    agent.fail("stop", new StopTimedOut(StopMode.FAST, Duration.ofSeconds(10), ""));
+    agent.fail("stop immediate", new StopTimedOut(StopMode.IMMEDIATE, Duration.ofSeconds(10), ""));
+    agent.fail("stop kill", new StopTimedOut(StopMode.KILL, Duration.ofSeconds(10), ""));
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(vela.state("pr-2")).isEqualTo("suspended");
+      assertThat(vela.state("pr-1")).isEqualTo("failed");
+      assertThat(vela.router.why(row.name()).summary()).contains("did not end within 10 s");
+      assertThat(catalog.branches).hasSize(2);
+
+      agent.heal("stop");
+      vela.router.delete(row.name(), false);
+      assertThat(agent.clones).containsExactly(other.cloneId());
+    }
+  }
+
+  @Test
+  void aCloneWithoutARowThatCannotBeRemovedKeepsNothingFromStarting() throws Exception {
+    var id = CloneId.random();
+    volume(id, true, false);
+    agent.fail("destroyClone", new StorageFailed("the volume is busy", ""));
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(agent.clones).containsExactly(id);
+      assertThat(vela.router.baselines()).hasSize(1);
     }
   }
 

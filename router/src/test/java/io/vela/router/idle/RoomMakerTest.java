@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.vela.agent.Activity;
 import io.vela.agent.CloneFailure;
+import io.vela.agent.StopMode;
 import io.vela.config.value.BranchName;
 import io.vela.router.FakeSession;
 import io.vela.router.RouteFailure;
@@ -179,7 +180,7 @@ class RoomMakerTest {
     vela.time.pass(Duration.ofSeconds(1));
     vela.lease("b").close();
     vela.lease("c");
-    vela.agent.fail("stop", new CloneFailure.StopTimedOut(Duration.ofSeconds(60), ""));
+    vela.agent.fail("stop", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
     var waiting = vela.ask("d");
     await().until(() -> vela.state("a").equals("suspending"));
     await().until(() -> vela.state("b").equals("suspending"));

@@ -47,8 +47,7 @@ public final class LocalCluster {
     var files = new InstanceFiles(data, run);
     try {
       make(data, installation, user);
-      var adopted =
-          PostgresInstance.adopt(installation, user, files, RunningProcesses.list(), timeout);
+      var adopted = PostgresInstance.adopt(files, RunningProcesses.list(), timeout);
       if (adopted.isPresent()) {
         return new LocalCluster(adopted.get(), true);
       }

@@ -3,8 +3,11 @@ package io.vela.agent.postgres;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.StartFailed;
 import io.vela.agent.CloneFailure.StartTimedOut;
+import io.vela.agent.CloneFailure.StopFailed;
 import io.vela.agent.CloneFailure.StopTimedOut;
+import io.vela.agent.StopMode;
 import io.vela.agent.exec.Command;
+import io.vela.agent.exec.ProcessSignal;
 import io.vela.agent.exec.ServiceUser;
 import java.io.IOException;
 import java.time.Duration;
@@ -17,6 +20,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A running Postgres: one that this Vela started, or one that outlived the Vela that did.
@@ -34,8 +38,6 @@ public final class PostgresInstance {
 
   private static final Duration RETRY = Duration.ofMillis(100);
 
-  private final Installation installation;
-  private final ServiceUser user;
   private final InstanceFiles files;
   private final ProcessHandle process;
   private final CompletableFuture<Ended> ended;
@@ -50,13 +52,7 @@ public final class PostgresInstance {
   public record Ended(boolean requested, String logTail) {}
 
   private PostgresInstance(
-      Installation installation,
-      ServiceUser user,
-      InstanceFiles files,
-      ProcessHandle process,
-      CompletableFuture<?> exit) {
-    this.installation = installation;
-    this.user = user;
+      InstanceFiles files, ProcessHandle process, CompletableFuture<?> exit) {
     this.files = files;
     this.process = process;
     this.ended = exit.thenApply(ignored -> new Ended(stopRequested, files.logTail()));
@@ -85,9 +81,14 @@ public final class PostgresInstance {
     // A Postgres built with systemd would report itself as the service that Vela is.
     var command = Command.of(user.wrap(argv)).env("NOTIFY_SOCKET", "");
     while (true) {
-      var instance = launch(installation, user, files, command);
-      if (instance.awaitReady(deadline, timeout)) {
-        return instance;
+      var instance = launch(user, files, command);
+      try {
+        if (instance.awaitReady(deadline, timeout)) {
+          return instance;
+        }
+      } catch (CloneException | InterruptedException e) {
+        instance.abandon(e);
+        throw e;
       }
       var tail = files.logTail();
       if (!tail.contains(STILL_IN_USE) || System.nanoTime() > deadline) {
@@ -97,13 +98,12 @@ public final class PostgresInstance {
     }
   }
 
-  private static PostgresInstance launch(
-      Installation installation, ServiceUser user, InstanceFiles files, Command command)
+  private static PostgresInstance launch(ServiceUser user, InstanceFiles files, Command command)
       throws CloneException {
     try {
       files.prepareRun(user);
       var process = command.start(files.log());
-      return new PostgresInstance(installation, user, files, process.toHandle(), process.onExit());
+      return new PostgresInstance(files, process.toHandle(), process.onExit());
     } catch (IOException e) {
       throw new CloneException(
           new StartFailed("Postgres could not be started", String.valueOf(e.getMessage())), e);
@@ -116,29 +116,28 @@ public final class PostgresInstance {
    *
    * @param timeout how long that may take
    * @return empty when none runs on that data directory
+   * @throws CloneException with {@link StartTimedOut}; it is left as it is
    */
   public static Optional<PostgresInstance> adopt(
-      Installation installation,
-      ServiceUser user,
-      InstanceFiles files,
-      List<RunningProcesses.Running> processes,
-      Duration timeout)
+      InstanceFiles files, List<RunningProcesses.Running> processes, Duration timeout)
       throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
+    var found = find(files, processes);
+    return found.isPresent() && found.get().awaitReady(deadline, timeout)
+        ? found
+        : Optional.empty();
+  }
+
+  /** The server that runs on a data directory, ready or not; empty when none does. */
+  public static Optional<PostgresInstance> find(
+      InstanceFiles files, List<RunningProcesses.Running> processes) {
     var serving = processes.stream().filter(process -> process.serves(files.data())).toList();
     var pids = serving.stream().map(process -> process.handle().pid()).toList();
-    var found =
-        serving.stream()
-            // A child has its parent's command line until it has put its own title there.
-            .filter(
-                process -> process.handle().parent().filter(p -> pids.contains(p.pid())).isEmpty())
-            .findFirst();
-    if (found.isEmpty()) {
-      return Optional.empty();
-    }
-    var handle = found.get().handle();
-    var instance = new PostgresInstance(installation, user, files, handle, exit(found.get()));
-    return instance.awaitReady(deadline, timeout) ? Optional.of(instance) : Optional.empty();
+    return serving.stream()
+        // A child has its parent's command line until it has put its own title there.
+        .filter(process -> process.handle().parent().filter(p -> pids.contains(p.pid())).isEmpty())
+        .findFirst()
+        .map(process -> new PostgresInstance(files, process.handle(), exit(process)));
   }
 
   /**
@@ -153,7 +152,7 @@ public final class PostgresInstance {
         .start(
             () -> {
               try {
-                while (process.isThere()) {
+                while (ProcessSignal.reaches(process.handle())) {
                   Thread.sleep(ADOPTED_POLL);
                 }
                 exit.complete(true);
@@ -164,7 +163,11 @@ public final class PostgresInstance {
     return exit;
   }
 
-  /** Whether it became ready; it has ended when not. */
+  /**
+   * Whether it became ready; it has ended when not.
+   *
+   * @throws CloneException with {@link StartTimedOut} when neither has come in time
+   */
   private boolean awaitReady(long deadline, Duration timeout)
       throws CloneException, InterruptedException {
     while (!ended.isDone()) {
@@ -172,15 +175,9 @@ public final class PostgresInstance {
         return true;
       }
       if (System.nanoTime() > deadline) {
-        abandon();
-        throw new CloneException(new StartTimedOut(timeout, files.logTail()));
+        throw new CloneException(new StartTimedOut(timeout, waits(), files.logTail()));
       }
-      try {
-        Thread.sleep(POLL);
-      } catch (InterruptedException e) {
-        abandon();
-        throw e;
-      }
+      Thread.sleep(POLL);
     }
     return false;
   }
@@ -196,11 +193,24 @@ public final class PostgresInstance {
     }
   }
 
-  /** Ends a start that took too long; recovery goes on where it was at the next one. */
-  private void abandon() throws CloneException {
+  /**
+   * Ends a start that is given up; recovery goes on where it was at the next one. What does not end
+   * by itself is killed: it has served nobody.
+   *
+   * @param cause why; what goes wrong here is added to it
+   */
+  private void abandon(Exception cause) {
     stopRequested = true;
-    signal("QUIT");
-    awaitEnd(STOP_OF_FAILED_START);
+    try {
+      boolean over =
+          endsBy(StopMode.IMMEDIATE, STOP_OF_FAILED_START)
+              || endsBy(StopMode.KILL, STOP_OF_FAILED_START);
+      if (!over) {
+        cause.addSuppressed(new CloneException(stopTimedOut(StopMode.KILL, STOP_OF_FAILED_START)));
+      }
+    } catch (CloneException e) {
+      cause.addSuppressed(e);
+    }
   }
 
   /** Where it is. */
@@ -210,7 +220,7 @@ public final class PostgresInstance {
 
   /** Whether its postmaster lives. */
   public boolean isRunning() {
-    return !ended.isDone() && process.isAlive();
+    return !ended.isDone() && ProcessSignal.reaches(postmaster());
   }
 
   /** Completes when its postmaster has ended, whoever ended it. */
@@ -225,40 +235,85 @@ public final class PostgresInstance {
    * @throws CloneException with {@link StopTimedOut}; it goes on stopping
    */
   public void stop(Duration timeout) throws CloneException {
+    stop(StopMode.FAST, timeout);
+  }
+
+  /**
+   * Stops it that way. At once when it has ended.
+   *
+   * @throws CloneException with {@link StopTimedOut}; it goes on stopping
+   */
+  public void stop(StopMode mode, Duration timeout) throws CloneException {
     if (!isRunning()) {
       return;
     }
     stopRequested = true;
-    signal("INT");
-    if (!awaitEnd(timeout)) {
-      throw new CloneException(new StopTimedOut(timeout, files.logTail()));
+    if (!endsBy(mode, timeout)) {
+      throw new CloneException(stopTimedOut(mode, timeout));
     }
   }
 
-  /** Sent as the user that owns the process, so that a reused process id harms nobody else. */
-  private void signal(String name) throws CloneException {
-    boolean interrupted = Thread.interrupted();
-    try {
-      var argv =
-          List.of(
-              installation.program("pg_ctl").toString(),
-              "kill",
-              name,
-              String.valueOf(process.pid()));
-      var result = Command.of(user.wrap(argv)).run();
-      if (!result.ok() && isRunning()) {
-        throw new CloneException(
-            new StopTimedOut(Duration.ZERO, "no signal could be sent: " + result.problem()));
+  private boolean endsBy(StopMode mode, Duration timeout) throws CloneException {
+    return switch (mode) {
+      case FAST -> {
+        signal(ProcessSignal.INT, postmaster());
+        yield awaitEnd(timeout);
       }
-    } catch (InterruptedException e) {
-      interrupted = true;
-      throw new CloneException(
-          new StopTimedOut(Duration.ZERO, "interrupted before a signal was sent"), e);
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
+      case IMMEDIATE -> {
+        signal(ProcessSignal.QUIT, postmaster());
+        yield awaitEnd(timeout);
       }
+      case KILL -> killed(timeout);
+    };
+  }
+
+  private boolean killed(Duration timeout) throws CloneException {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    // It starts no more processes while they are looked for.
+    signal(ProcessSignal.STOP, postmaster());
+    var processes = postmaster().descendants().toList();
+    signal(ProcessSignal.KILL, postmaster());
+    for (var process : processes) {
+      signal(ProcessSignal.KILL, process);
     }
+    boolean over = awaitEnd(timeout);
+    while (over && processes.stream().anyMatch(ProcessSignal::reaches)) {
+      over = System.nanoTime() < deadline;
+      LockSupport.parkNanos(POLL.toNanos());
+    }
+    return over;
+  }
+
+  /**
+   * The process that signals are sent to, whose end is the instance's end and whose descendants are
+   * its processes.
+   */
+  private ProcessHandle postmaster() {
+    return process;
+  }
+
+  private void signal(ProcessSignal signal, ProcessHandle to) throws CloneException {
+    try {
+      // One that is gone needs no signal.
+      var _ = signal.send(to);
+    } catch (IOException e) {
+      throw new CloneException(
+          new StopFailed("no signal could be sent to Postgres", e.getMessage() + "\n" + files.logTail()),
+          e);
+    }
+  }
+
+  private StopTimedOut stopTimedOut(StopMode mode, Duration timeout) {
+    return new StopTimedOut(mode, timeout, waits(), files.logTail());
+  }
+
+  /** Why its postmaster does nothing, where that can be seen. */
+  private String waits() {
+    return switch (ProcessState.of(postmaster().pid())) {
+      case STOPPED -> "its postmaster is stopped by a signal or a debugger";
+      case UNINTERRUPTIBLE -> "its postmaster waits for a disk and cannot be interrupted";
+      case OTHER -> "";
+    };
   }
 
   private boolean awaitEnd(Duration timeout) {

@@ -19,6 +19,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -169,18 +171,34 @@ public final class Pool {
   /**
    * Removes what an earlier Vela left half made or half removed: all of staging, and partial
    * copies. Only while nothing is being made.
+   *
+   * @param aside volumes that are left as they are
    */
-  public void discardHalfMade() throws CloneException {
+  public void discardHalfMade(Set<Path> aside) throws CloneException {
     for (var volume : entries(STAGING)) {
-      driver.destroy(volume);
+      discard(volume, aside);
     }
     for (var kind : List.of(SNAPSHOTS, CLONES)) {
       for (var volume : entries(kind)) {
         if (volume.getFileName().toString().endsWith(".partial")) {
-          driver.destroy(volume);
+          discard(volume, aside);
         }
       }
     }
+  }
+
+  private void discard(Path volume, Set<Path> aside) throws CloneException {
+    if (!aside.contains(volume)) {
+      driver.destroy(volume);
+    }
+  }
+
+  /** The volume that a path is in, or is; empty for a path elsewhere. */
+  public Optional<Path> volumeOf(Path path) {
+    var kinds = root.getNameCount() + 1;
+    return path.startsWith(root) && path.getNameCount() > kinds
+        ? Optional.of(path.getRoot().resolve(path.subpath(0, kinds + 1)))
+        : Optional.empty();
   }
 
   /**

@@ -8,7 +8,9 @@ import static org.awaitility.Awaitility.await;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.StartFailed;
 import io.vela.agent.CloneFailure.StopTimedOut;
+import io.vela.agent.StopMode;
 import io.vela.agent.exec.Command;
+import io.vela.agent.exec.ProcessSignal;
 import io.vela.config.Durability;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +26,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.PGConnection;
 
 class PostgresInstanceTest {
   private final Sandbox sandbox;
@@ -129,11 +132,7 @@ class PostgresInstanceTest {
 
     assertThat(
             PostgresInstance.adopt(
-                sandbox.binaries().installation(Sandbox.FIFTEEN),
-                sandbox.user(),
-                sandbox.files(data),
-                RunningProcesses.list(),
-                Sandbox.TIMEOUT))
+                sandbox.files(data), RunningProcesses.list(), Sandbox.TIMEOUT))
         .isEmpty();
     assertThat(new DataDirectory(data).isInUse()).isFalse();
   }
@@ -162,12 +161,55 @@ class PostgresInstanceTest {
       assertThatThrownBy(() -> instance.stop(Duration.ofMillis(200)))
           .asInstanceOf(type(CloneException.class))
           .extracting(CloneException::failure)
-          .isInstanceOf(StopTimedOut.class);
+          .asInstanceOf(type(StopTimedOut.class))
+          .extracting(StopTimedOut::message)
+          .asString()
+          .contains("its postmaster is stopped by a signal");
       assertThat(instance.isRunning()).isTrue();
     } finally {
       Command.of("sh", "-c", "kill -CONT " + pid(instance)).run();
     }
     await().atMost(Sandbox.TIMEOUT).until(() -> !instance.isRunning());
+  }
+
+  @Test
+  void aServerThatDoesNotActOnSignalsIsKilledWithAllItsProcesses() throws Exception {
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
+    var files = sandbox.files(data);
+    var instance = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
+    var processes = ProcessHandle.of(pid(instance)).orElseThrow().descendants().toList();
+    Command.of("sh", "-c", "kill -STOP " + pid(instance)).run();
+    assertThatThrownBy(() -> instance.stop(StopMode.IMMEDIATE, Duration.ofMillis(200)))
+        .isInstanceOf(CloneException.class);
+
+    instance.stop(StopMode.KILL, Sandbox.TIMEOUT);
+
+    assertThat(instance.isRunning()).isFalse();
+    assertThat(ended(instance).requested()).isTrue();
+    assertThat(processes).isNotEmpty().noneMatch(ProcessSignal::reaches);
+    var again = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
+    assertThat(sandbox.query(Sandbox.FIFTEEN, again, "SELECT 1")).containsExactly("1");
+  }
+
+  @Test
+  void aBackendThatDoesNotEndKeepsAFastShutdownWaitingAndNotAnImmediateOne() throws Exception {
+    var data = sandbox.cluster(Sandbox.FIFTEEN, "a");
+    var files = sandbox.files(data);
+    var instance = sandbox.start(Sandbox.FIFTEEN, files, settings(files));
+    var session =
+        DriverManager.getConnection(
+            "jdbc:postgresql://localhost/postgres",
+            Sandbox.socket(Path.of(files.endpoint().socket())));
+    var backend = ((PGConnection) session).getBackendPID();
+    assertThat(Command.of("sh", "-c", "kill -STOP " + backend).run().ok()).isTrue();
+
+    assertThatThrownBy(() -> instance.stop(StopMode.FAST, Duration.ofSeconds(1)))
+        .isInstanceOf(CloneException.class);
+    instance.stop(StopMode.IMMEDIATE, Sandbox.TIMEOUT);
+
+    // Its backend is gone without a word.
+    session.abort(Runnable::run);
+    assertThat(instance.isRunning()).isFalse();
   }
 
   @Test
@@ -241,13 +283,7 @@ class PostgresInstanceTest {
   }
 
   private PostgresInstance adopt(InstanceFiles files) throws Exception {
-    return PostgresInstance.adopt(
-            sandbox.binaries().installation(Sandbox.FIFTEEN),
-            sandbox.user(),
-            files,
-            RunningProcesses.list(),
-            Sandbox.TIMEOUT)
-        .orElseThrow();
+    return PostgresInstance.adopt(files, RunningProcesses.list(), Sandbox.TIMEOUT).orElseThrow();
   }
 
   private static Map<String, String> settings(InstanceFiles files) {

@@ -21,6 +21,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -137,7 +138,7 @@ class PoolOpenerTest {
     second.unmount();
     assertThat(loopDevices()).hasSize(1);
 
-    third.discardHalfMade();
+    third.discardHalfMade(Set.of());
     assertThat(third.staging("import")).doesNotExist();
     assertThat(third.clones()).containsExactly(clone);
   }
