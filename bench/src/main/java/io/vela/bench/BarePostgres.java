@@ -4,107 +4,231 @@ import io.vela.agent.exec.Command;
 import io.vela.agent.exec.ServiceUser;
 import io.vela.config.value.Secret;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.net.UnixDomainSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 
 /**
- * The floor: the {@code postgres} binary on a data directory, with nothing of Vela around it. It
- * runs with the data directory's own configuration, but for where it listens.
+ * The floor: the {@code postgres} binary on a data directory, with the arguments of a branch and
+ * nothing of Vela around it.
+ *
+ * <p>In the figure: {@code execve} of the program by a process that already has the service user's
+ * ids, Postgres's own start until {@code postmaster.pid} says that it is ready, and then one client
+ * that connects by the Unix socket, is trusted, and reads one row. The client waits for the file,
+ * because each earlier attempt would cost Postgres a process that refuses it.
+ *
+ * <p>Not in the figure: making a process, leaving the terminal's session, changing ids ({@code
+ * setsid}, {@code setpriv}), a log file of each start, access rules. What these cost a branch is
+ * Vela's. They are done before the clock starts, by a shell that waits on a named pipe for one line
+ * and then replaces itself with Postgres.
  */
 final class BarePostgres {
-  private static final long RETRY_NANOS = 200_000;
+  /** In the name of a branch's socket, and so of its floor's. */
+  static final int PORT = 5432;
 
-  private final Path binary;
-  private final Path data;
-  private final Path run;
-  private final ServiceUser user;
-  private final List<String> settings;
+  private static final Duration POLL = Duration.ofNanos(200_000);
+  private static final Duration START_LIMIT = Duration.ofMinutes(2);
+  private static final int STATUS_LINE = 7;
+
+  /** Becomes its arguments once a line has come; ends when nobody is left to write one. */
+  private static final String SHELL =
+      "exec <\"$0\"; echo waiting; read -r line || exit 1; exec \"$@\" </dev/null";
 
   /**
-   * @param binary the program {@code postgres}
-   * @param data a data directory that was stopped cleanly
-   * @param run a folder of the user's own, for socket, rules and log
-   * @param settings more words for the command line
+   * What holds for the whole server. Settings of a session are the client's; those left out are
+   * paths, in which a floor differs.
    */
-  BarePostgres(Path binary, Path data, Path run, ServiceUser user, List<String> settings)
-      throws IOException {
-    this.binary = binary;
-    this.data = data;
-    this.run = Files.createDirectories(run);
+  private static final String SETTINGS =
+      """
+      SELECT string_agg(name || '=' || setting, E'\\n' ORDER BY name) FROM pg_settings
+      WHERE source NOT IN ('client', 'session', 'database', 'user', 'database user')
+      AND name NOT IN ('data_directory', 'config_file', 'hba_file', 'ident_file',
+      'unix_socket_directories', 'role', 'session_authorization')\
+      """;
+
+  private final List<String> words;
+  private final BranchArguments.Files files;
+  private final ServiceUser user;
+  private final FirstRow client;
+  private final Path pipe;
+  private final Path log;
+
+  /**
+   * @param program {@code postgres}
+   * @param data a data directory that was stopped cleanly and that nobody else uses meanwhile
+   * @param run a folder of the user's own, for socket, rules and log
+   * @param arguments of the branch beside which it is measured
+   * @param port named in the socket's file; see {@code more}
+   * @param more words for the end of the command line, where they win
+   */
+  BarePostgres(
+      Path program,
+      Path data,
+      Path run,
+      ServiceUser user,
+      BranchArguments arguments,
+      int port,
+      List<String> more)
+      throws IOException, InterruptedException {
+    Files.createDirectories(run);
+    this.files =
+        new BranchArguments.Files(
+            data,
+            run,
+            Files.writeString(
+                run.resolve("hba"),
+                "local all all trust\nhost all bench 127.0.0.1/32 scram-sha-256\n"),
+            Files.writeString(run.resolve("ident"), ""));
+    this.words = new ArrayList<>(arguments.with(program, files));
+    this.words.addAll(more);
     this.user = user;
-    this.settings = List.copyOf(settings);
-    Files.writeString(
-        run.resolve("hba"), "local all all trust\nhost all bench 127.0.0.1/32 scram-sha-256\n");
+    this.pipe = run.resolve("pipe");
+    this.log = run.resolve("log");
+    this.client =
+        new FirstRow(
+            UnixDomainSocketAddress.of(run.resolve(".s.PGSQL." + port)),
+            new FirstRow.Account("postgres", new Secret("")),
+            "postgres");
+    var made = Command.of("mkfifo", pipe.toString()).run();
+    if (!made.ok()) {
+      throw new IOException(made.problem() + "\n" + made.detail());
+    }
     user.own(run);
   }
 
   /** Where it listens on a Unix socket. */
   Path socketFolder() {
-    return run;
+    return files.run();
   }
 
-  /** Milliseconds from the start of the process to the first row; it is stopped again. */
+  /** Milliseconds from {@code execve} to the first row; it is stopped again. */
   double startToFirstRow() throws IOException, InterruptedException {
-    long begin = System.nanoTime();
-    try (var server = start(begin)) {
+    try (var prepared = prepare();
+        var server = prepared.start()) {
       return server.millisToFirstRow;
     }
   }
 
   /** Starts it and waits until it serves. */
   Server start() throws IOException, InterruptedException {
-    return start(System.nanoTime());
+    try (var prepared = prepare()) {
+      return prepared.start();
+    }
   }
 
-  private Server start(long begin) throws IOException, InterruptedException {
-    var words =
-        new ArrayList<>(
-            List.of(
-                binary.toString(),
-                "-D",
-                data.toString(),
-                "-k",
-                run.toString(),
-                "-c",
-                "hba_file=" + run.resolve("hba")));
-    words.addAll(settings.isEmpty() ? List.of("-c", "listen_addresses=") : settings);
-    var process = Command.of(user.wrap(words)).start(run.resolve("log"));
-    var port = words.contains("-p") ? words.get(words.indexOf("-p") + 1) : "5432";
-    var client =
-        new FirstRow(
-            UnixDomainSocketAddress.of(run.resolve(".s.PGSQL." + port)),
-            new FirstRow.Account("postgres", new Secret("")),
-            "postgres");
-    return await(process, client, begin);
+  /**
+   * Finds out whether it would run with all settings of a branch.
+   *
+   * @throws IllegalStateException when a setting differs: it would be no floor of that branch
+   */
+  void requireSettingsOf(FirstRow branch) throws IOException, InterruptedException {
+    var expected = branch.ask(SETTINGS);
+    try (var server = start()) {
+      var own = server.client.ask(SETTINGS);
+      if (!own.equals(expected)) {
+        var differing = new ArrayList<>(own.lines().toList());
+        differing.removeAll(expected.lines().toList());
+        var wanted = new ArrayList<>(expected.lines().toList());
+        wanted.removeAll(own.lines().toList());
+        throw new IllegalStateException(
+            "bare Postgres would run with %s where the branch has %s".formatted(differing, wanted));
+      }
+    }
   }
 
-  private Server await(Process process, FirstRow client, long begin) throws IOException {
+  /** A shell of the service user that waits to become Postgres. */
+  Prepared prepare() throws IOException, InterruptedException {
+    Files.deleteIfExists(log);
+    // Opened for both, so that neither side's opening waits for the other.
+    var line = new RandomAccessFile(pipe.toFile(), "rw");
     boolean ready = false;
     try {
-      while (true) {
-        try {
-          client.fetch();
-          ready = true;
-          return new Server(process, client, (System.nanoTime() - begin) / 1e6);
-        } catch (IOException e) {
-          if (!process.isAlive()) {
-            throw new IOException(
-                "bare postgres did not start: " + Files.readString(run.resolve("log")), e);
-          }
-          LockSupport.parkNanos(RETRY_NANOS);
-        }
+      var argv = new ArrayList<>(List.of("/bin/sh", "-c", SHELL, pipe.toString()));
+      argv.addAll(words);
+      // As for a branch: a Postgres built with systemd would report to it.
+      var process = Command.of(user.wrap(argv)).env("NOTIFY_SOCKET", "").start(log);
+      long deadline = deadline();
+      while (Files.size(log) == 0) {
+        check(process, deadline);
+        Thread.sleep(POLL);
       }
+      ready = true;
+      return new Prepared(process, line);
     } finally {
       if (!ready) {
-        process.destroy();
+        line.close();
       }
+    }
+  }
+
+  private static long deadline() {
+    return System.nanoTime() + START_LIMIT.toNanos();
+  }
+
+  private void check(Process process, long deadline) throws IOException {
+    if (!process.isAlive() || System.nanoTime() > deadline) {
+      throw new IOException("bare Postgres did not start: " + Files.readString(log));
+    }
+  }
+
+  /** Whether the postmaster has written that it accepts connections. */
+  private boolean isReady() throws IOException {
+    try {
+      var lines =
+          new String(
+                  Files.readAllBytes(files.data().resolve("postmaster.pid")),
+                  StandardCharsets.UTF_8)
+              .split("\n", -1);
+      return lines.length > STATUS_LINE && lines[STATUS_LINE].strip().equals("ready");
+    } catch (NoSuchFileException e) {
+      return false;
+    }
+  }
+
+  /** A process that waits to become Postgres. Closed without having been started, it ends. */
+  final class Prepared implements AutoCloseable {
+    private final Process process;
+    private final RandomAccessFile line;
+
+    private Prepared(Process process, RandomAccessFile line) {
+      this.process = process;
+      this.line = line;
+    }
+
+    /** Starts Postgres, once, and waits until it has served a client. */
+    Server start() throws IOException, InterruptedException {
+      boolean ready = false;
+      try {
+        long begin = System.nanoTime();
+        line.write('\n');
+        long deadline = begin + START_LIMIT.toNanos();
+        while (!isReady()) {
+          check(process, deadline);
+          Thread.sleep(POLL);
+        }
+        client.fetch();
+        double millis = (System.nanoTime() - begin) / 1e6;
+        ready = true;
+        return new Server(process, client, millis);
+      } finally {
+        if (!ready) {
+          process.destroy();
+        }
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      line.close();
     }
   }
 
@@ -146,7 +270,7 @@ final class BarePostgres {
       try {
         if (!process.waitFor(30, TimeUnit.SECONDS)) {
           process.destroyForcibly();
-          throw new IOException("bare postgres did not stop within 30 s");
+          throw new IOException("bare Postgres did not stop within 30 s");
         }
       } catch (InterruptedException e) {
         process.destroyForcibly();

@@ -31,9 +31,45 @@ record Bed(
     boolean peers,
     Consumer<String> say) {
 
-  /** Bare Postgres on a data directory that nobody else uses meanwhile. */
-  BarePostgres bare(Path data, String name, List<String> settings) throws IOException {
-    return new BarePostgres(bin.resolve("postgres"), data, top.resolve(name), user, settings);
+  /**
+   * The floor of a branch: bare Postgres with its arguments, found to have its settings.
+   *
+   * @param branch created or woken for it, and running afterwards
+   * @param data a clone of the same snapshot that nobody else uses meanwhile
+   * @param name of its folder below {@code top}
+   */
+  BarePostgres floor(String branch, Path data, String name) throws Exception {
+    var client = vela.client(branch);
+    client.fetch();
+    var floor =
+        new BarePostgres(
+            bin.resolve("postgres"),
+            data,
+            top.resolve(name),
+            user,
+            BranchArguments.of(vela, branch),
+            BarePostgres.PORT,
+            List.of());
+    floor.requireSettingsOf(client);
+    return floor;
+  }
+
+  /**
+   * Bare Postgres with the arguments of a branch of {@code main} that listens on TCP besides.
+   *
+   * @param data a data directory that nobody else uses meanwhile
+   * @param name of its folder below {@code top}
+   * @param port of the loopback address
+   */
+  BarePostgres onTcp(Path data, String name, int port) throws Exception {
+    return new BarePostgres(
+        bin.resolve("postgres"),
+        data,
+        top.resolve(name),
+        user,
+        BranchArguments.ofNew(vela, name + "-arguments"),
+        port,
+        List.of("-c", "port=" + port, "-c", "listen_addresses=127.0.0.1"));
   }
 
   /** A port of the loopback address that is free now. */

@@ -1,13 +1,11 @@
 package io.vela.bench;
 
-import io.vela.config.PostgresConfig;
 import io.vela.config.value.Secret;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 
-/** A bare Postgres that runs with the settings of a branch and serves over TCP, by SCRAM. */
+/** A bare Postgres that runs with the arguments of a branch and serves over TCP, by SCRAM. */
 final class DirectPostgres implements AutoCloseable {
   private static final String PASSWORD = "bench";
 
@@ -30,22 +28,9 @@ final class DirectPostgres implements AutoCloseable {
    * @param data a data directory that nobody else uses meanwhile
    * @param name of its folder below the bed's
    */
-  static DirectPostgres start(Bed bed, Path data, String name, Path psql)
-      throws IOException, InterruptedException {
+  static DirectPostgres start(Bed bed, Path data, String name, Path psql) throws Exception {
     int port = Bed.freePort();
-    var settings =
-        List.of(
-            "-p",
-            Integer.toString(port),
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "shared_buffers=" + PostgresConfig.DEFAULT.sharedBuffers().bytes() / 8192,
-            "-c",
-            "io_method=sync",
-            "-c",
-            "synchronous_commit=off");
-    var bare = bed.bare(data, name, settings);
+    var bare = bed.onTcp(data, name, port);
     var running = bare.start();
     var own =
         new Pgbench.Server(

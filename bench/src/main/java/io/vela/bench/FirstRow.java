@@ -15,6 +15,7 @@ import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
@@ -95,6 +96,18 @@ final class FirstRow {
     }
   }
 
+  /** Connects and asks a question; the answer is the first column of the first row. */
+  String ask(String question) throws IOException {
+    try (var held = hold()) {
+      send(held.out, 'Q', text(question));
+      var row = ByteBuffer.wrap(held.await('D').body);
+      // DataRow: the number of columns, and before each value its length.
+      var value = new byte[row.getInt(Short.BYTES)];
+      row.get(Short.BYTES + Integer.BYTES, value);
+      return new String(value, StandardCharsets.UTF_8);
+    }
+  }
+
   /** Connects, authenticates, and stays connected. */
   Held hold() throws IOException {
     var unix = address instanceof UnixDomainSocketAddress;
@@ -162,9 +175,13 @@ final class FirstRow {
       await('Z');
     }
 
-    private void await(char type) throws IOException {
-      while (read(in).type != type) {
+    private Message await(char type) throws IOException {
+      while (true) {
+        var message = read(in);
         // others come before it
+        if (message.type == type) {
+          return message;
+        }
       }
     }
 

@@ -12,9 +12,10 @@ import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
 
 /**
- * Clients that come for many sleeping branches at once, beside bare servers on clones of the same
- * kind: as many started by as many threads as Vela lets start at once, for one client each (the
- * bar) and for as many clients as a branch gets. All times count from the moment at which all come.
+ * Clients that come for many sleeping branches at once, beside their floors, bare servers with the
+ * same arguments on clones of the same snapshot: as many started by as many threads as Vela lets
+ * start at once, for one client each (the bar) and for as many clients as a branch gets. All times
+ * count from the moment at which all come.
  */
 final class StormBench implements Benchmark {
   private static final int BRANCHES = 50;
@@ -27,12 +28,11 @@ final class StormBench implements Benchmark {
     var clients = new ArrayList<FirstRow>();
     for (int i = 0; i < BRANCHES; i++) {
       var data = bed.vela().dataOfNewBranch("floor-" + i, "main");
-      floors.add(bed.bare(data, "storm/" + i, List.of()));
-      bed.vela().dataOfNewBranch("storm-" + i, "main");
+      // Its connection creates the branch, and derives the account's key outside of the figures.
+      floors.add(bed.floor("storm-" + i, data, "storm/" + i));
+      bed.vela().suspend("storm-" + i);
       clients.add(bed.vela().client("storm-" + i));
     }
-    // The account's key is derived once, outside of the figures.
-    clients.getFirst().fetch();
     var one = new ArrayList<Double>();
     var each = new ArrayList<Double>();
     var vela = new ArrayList<Double>();
@@ -78,10 +78,14 @@ final class StormBench implements Benchmark {
 
   private static List<Double> bare(List<BarePostgres> servers, int clients) throws Exception {
     var permits = new Semaphore(PARALLEL);
+    var prepared = new ArrayList<BarePostgres.Prepared>();
     var running = new ConcurrentLinkedQueue<BarePostgres.Server>();
     try {
+      for (var server : servers) {
+        prepared.add(server.prepare());
+      }
       return atOnce(
-          servers.stream()
+          prepared.stream()
               .map(
                   server ->
                       arrival(
@@ -103,6 +107,9 @@ final class StormBench implements Benchmark {
     } finally {
       for (var server : running) {
         server.close();
+      }
+      for (var waiting : prepared) {
+        waiting.close();
       }
     }
   }

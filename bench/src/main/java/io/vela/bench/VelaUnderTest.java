@@ -2,6 +2,7 @@ package io.vela.bench;
 
 import io.vela.agent.CloneException;
 import io.vela.agent.exec.Command;
+import io.vela.agent.postgres.RunningProcesses;
 import io.vela.cli.CliException;
 import io.vela.cli.client.ClientFile;
 import io.vela.cli.client.VelaClient;
@@ -165,11 +166,37 @@ final class VelaUnderTest implements AutoCloseable {
 
   /** The postmaster of a branch that runs, and all its children. */
   List<ProcessHandle> processes(String branch) throws CliException, IOException {
-    var file = dataOf(branch).resolve("postmaster.pid");
-    long pid = Long.parseLong(Files.readAllLines(file).getFirst().strip());
-    var postmaster =
-        ProcessHandle.of(pid).orElseThrow(() -> new IOException(branch + " does not run"));
+    var postmaster = postmaster(branch).handle();
     return Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
+  }
+
+  /**
+   * The postmaster of a branch that runs. It is told by its working directory, which is its data
+   * directory (Postgres source, {@code ChangeToDataDir}), because the paths and the process id that
+   * it sees itself may be those of its own namespaces.
+   */
+  RunningProcesses.Running postmaster(String branch) throws CliException, IOException {
+    var directory = dataOf(branch);
+    var servers =
+        RunningProcesses.list().stream()
+            .filter(process -> process.argv().getFirst().endsWith("/postgres"))
+            .filter(process -> worksIn(directory, process.handle()))
+            .toList();
+    var pids = servers.stream().map(server -> server.handle().pid()).toList();
+    return servers.stream()
+        // A child has its parent's command line until it has put its own title there.
+        .filter(server -> server.handle().parent().filter(p -> pids.contains(p.pid())).isEmpty())
+        .findFirst()
+        .orElseThrow(() -> new IOException(branch + " does not run"));
+  }
+
+  private static boolean worksIn(Path directory, ProcessHandle process) {
+    try {
+      return Files.isSameFile(Path.of("/proc", Long.toString(process.pid()), "cwd"), directory);
+    } catch (IOException e) {
+      // It has ended meanwhile, or is another user's.
+      return false;
+    }
   }
 
   void suspend(String branch) throws CliException {

@@ -1,6 +1,7 @@
 package io.vela.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
 import io.vela.it.support.Run;
@@ -14,7 +15,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A short slice of the benchmarks: they must run; how fast is not asked here. */
+/**
+ * A short slice of the benchmarks: they must run, which those with a floor do only when it has all
+ * settings of the branch; how fast is not asked here.
+ */
 final class BenchTest {
   private Scratch scratch;
 
@@ -71,6 +75,15 @@ final class BenchTest {
             "parked clients per MiB",
             "vela up, to ready",
             "vela branch list");
+    assertThat(report.getJsonArray("figures").stream())
+        .extracting(
+            figure -> ((JsonObject) figure).getString("referenceName"),
+            figure -> ((JsonObject) figure).getString("bar"))
+        .startsWith(
+            tuple("bare postgres, strict", "<= 1.3"),
+            tuple("bare postgres, strict, p99", "<= 2.0"),
+            tuple("bare postgres, strict", "<= 1.7"),
+            tuple("bare postgres, strict", "<= 0.35"));
     assertThat(report.getJsonObject("setting").fieldNames())
         .contains(
             "java", "postgres", "kernel", "cores", "cpu", "memory", "file system", "pool", "runs");
