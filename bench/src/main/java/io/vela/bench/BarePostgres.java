@@ -43,18 +43,6 @@ final class BarePostgres {
   private static final String SHELL =
       "exec <\"$0\"; echo waiting; read -r line || exit 1; exec \"$@\" </dev/null";
 
-  /**
-   * What holds for the whole server. Settings of a session are the client's; those left out are
-   * paths, in which a floor differs.
-   */
-  private static final String SETTINGS =
-      """
-      SELECT string_agg(name || '=' || setting, E'\\n' ORDER BY name) FROM pg_settings
-      WHERE source NOT IN ('client', 'session', 'database', 'user', 'database user')
-      AND name NOT IN ('data_directory', 'config_file', 'hba_file', 'ident_file',
-      'unix_socket_directories', 'role', 'session_authorization')\
-      """;
-
   private final List<String> words;
   private final BranchArguments.Files files;
   private final ServiceUser user;
@@ -126,22 +114,13 @@ final class BarePostgres {
   }
 
   /**
-   * Finds out whether it would run with all settings of a branch.
+   * Starts it once to see that it runs with all settings of a branch.
    *
-   * @throws IllegalStateException when a setting differs: it would be no floor of that branch
+   * @throws IllegalStateException when a setting differs
    */
   void requireSettingsOf(FirstRow branch) throws IOException, InterruptedException {
-    var expected = branch.ask(SETTINGS);
     try (var server = start()) {
-      var own = server.client.ask(SETTINGS);
-      if (!own.equals(expected)) {
-        var differing = new ArrayList<>(own.lines().toList());
-        differing.removeAll(expected.lines().toList());
-        var wanted = new ArrayList<>(expected.lines().toList());
-        wanted.removeAll(own.lines().toList());
-        throw new IllegalStateException(
-            "bare Postgres would run with %s where the branch has %s".formatted(differing, wanted));
-      }
+      ServerSettings.of(server.client).requireSameAs(ServerSettings.of(branch));
     }
   }
 
@@ -156,7 +135,7 @@ final class BarePostgres {
       argv.addAll(words);
       // As for a branch: a Postgres built with systemd would report to it.
       var process = Command.of(user.wrap(argv)).env("NOTIFY_SOCKET", "").start(log);
-      long deadline = deadline();
+      long deadline = System.nanoTime() + START_LIMIT.toNanos();
       while (Files.size(log) == 0) {
         check(process, deadline);
         Thread.sleep(POLL);
@@ -168,10 +147,6 @@ final class BarePostgres {
         line.close();
       }
     }
-  }
-
-  private static long deadline() {
-    return System.nanoTime() + START_LIMIT.toNanos();
   }
 
   private void check(Process process, long deadline) throws IOException {
