@@ -1,20 +1,16 @@
 package io.vela.agent;
 
 import io.vela.agent.CloneFailure.StartFailed;
-import io.vela.agent.CloneFailure.StorageFailed;
-import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.Launcher;
 import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.Guard;
 import io.vela.agent.postgres.InstanceFiles;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.PostgresInstance;
-import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.VolumeRecord;
 import io.vela.config.value.ByteSize;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -34,7 +30,7 @@ final class Instances {
   private static final Duration ADOPTION = Duration.ofSeconds(10);
 
   private final PostgresBinaries binaries;
-  private final ServiceUser user;
+  private final Launcher launcher;
   private final Path run;
   private final ByteSize sharedBuffers;
 
@@ -47,9 +43,9 @@ final class Instances {
   /** Those whose start is at work. */
   private final Set<CloneId> starting = ConcurrentHashMap.newKeySet();
 
-  Instances(PostgresBinaries binaries, ServiceUser user, Path run, ByteSize sharedBuffers) {
+  Instances(PostgresBinaries binaries, Launcher launcher, Path run, ByteSize sharedBuffers) {
     this.binaries = binaries;
-    this.user = user;
+    this.launcher = launcher;
     this.run = run;
     this.sharedBuffers = sharedBuffers;
   }
@@ -70,32 +66,23 @@ final class Instances {
   }
 
   /**
-   * Takes over the instances that outlived an earlier Vela, all at the same time. One that cannot be
-   * is in {@link #trouble} and keeps no other waiting.
+   * Takes over the instances that outlived an earlier Vela, all at the same time. One that cannot
+   * be is in {@link #trouble} and keeps no other waiting.
    *
    * @param volumes of all clones
-   * @param processes of this host, looked at once for all clones
    */
-  void adopt(Map<CloneId, Path> volumes, List<RunningProcesses.Running> processes)
-      throws InterruptedException {
+  void adopt(Map<CloneId, Path> volumes) throws InterruptedException {
     try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      volumes.forEach(
-          (id, volume) -> {
-            var files = files(id, volume);
-            if (processes.stream().anyMatch(process -> process.serves(files.data()))) {
-              threads.execute(() -> adoptAtStart(id, files, processes));
-            }
-          });
+      volumes.forEach((id, volume) -> threads.execute(() -> adoptAtStart(id, files(id, volume))));
     }
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
   }
 
-  private void adoptAtStart(
-      CloneId id, InstanceFiles files, List<RunningProcesses.Running> processes) {
+  private void adoptAtStart(CloneId id, InstanceFiles files) {
     try {
-      var _ = adopt(id, files, processes, ADOPTION);
+      var _ = adopt(id, files, ADOPTION);
     } catch (CloneException e) {
       log.warn(
           "instance not adopted clone={} cause=\"{}\" detail=\"{}\"",
@@ -112,13 +99,9 @@ final class Instances {
     }
   }
 
-  private Optional<PostgresInstance> adopt(
-      CloneId id,
-      InstanceFiles files,
-      List<RunningProcesses.Running> processes,
-      Duration timeout)
+  private Optional<PostgresInstance> adopt(CloneId id, InstanceFiles files, Duration timeout)
       throws CloneException, InterruptedException {
-    var adopted = PostgresInstance.adopt(files, processes, timeout);
+    var adopted = PostgresInstance.adopt(launcher, files, timeout);
     adopted.ifPresent(
         instance -> {
           instances.put(id, instance);
@@ -135,7 +118,7 @@ final class Instances {
     starting.add(id);
     try {
       if (strays.containsKey(id)) {
-        var adopted = adopt(id, files, processes(), settings.startTimeout());
+        var adopted = adopt(id, files, settings.startTimeout());
         if (adopted.isPresent()) {
           return adopted.get();
         }
@@ -148,11 +131,11 @@ final class Instances {
         Guard.allowReplication(guarded);
       }
       var instance =
-          PostgresInstance.start(installation, user, files, guarded, settings.startTimeout());
+          PostgresInstance.start(installation, launcher, files, guarded, settings.startTimeout());
       instances.put(id, instance);
       return instance;
     } catch (CloneException e) {
-      if (PostgresInstance.find(files, processes()).isPresent()) {
+      if (PostgresInstance.find(launcher, files).isPresent()) {
         // It neither came up nor could be ended.
         strays.put(id, e.failure());
       }
@@ -173,21 +156,12 @@ final class Instances {
   void stop(CloneId id, Path volume, StopMode mode, Duration timeout) throws CloneException {
     var instance = running(id);
     if (instance.isEmpty() && (strays.containsKey(id) || starting.contains(id))) {
-      instance = PostgresInstance.find(files(id, volume), processes());
+      instance = PostgresInstance.find(launcher, files(id, volume));
     }
     if (instance.isPresent()) {
       instance.get().stop(mode, timeout);
     }
     strays.remove(id);
-  }
-
-  private static List<RunningProcesses.Running> processes() throws CloneException {
-    try {
-      return RunningProcesses.list();
-    } catch (IOException e) {
-      throw new CloneException(
-          new StorageFailed("the processes of this host cannot be read", e.toString()), e);
-    }
   }
 
   /** Forgets a clone that is gone. */
@@ -196,11 +170,7 @@ final class Instances {
     strays.remove(id);
   }
 
-  Path run(CloneId id) {
-    return run.resolve(id.value());
-  }
-
-  private InstanceFiles files(CloneId id, Path volume) {
-    return new InstanceFiles(DataDirectory.in(volume).path(), run(id));
+  InstanceFiles files(CloneId id, Path volume) {
+    return new InstanceFiles(DataDirectory.in(volume).path(), run.resolve(id.value()));
   }
 }

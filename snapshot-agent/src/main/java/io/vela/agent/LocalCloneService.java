@@ -5,13 +5,14 @@ import io.vela.agent.CloneFailure.QueryFailed;
 import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.exec.ProcessSignal;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.Launcher;
+import io.vela.agent.isolation.Launchers;
 import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.InstanceFiles;
 import io.vela.agent.postgres.InstanceSql;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.PostgresInstance;
 import io.vela.agent.postgres.RoleReader;
-import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.VolumeRecord;
 import io.vela.agent.storage.Pool;
 import io.vela.config.PostgresConfig;
@@ -43,6 +44,7 @@ public final class LocalCloneService implements CloneService {
 
   private final Pool pool;
   private final ServiceUser user;
+  private final Launcher launcher;
   private final Instances instances;
   private final SnapshotMaker snapshotMaker;
 
@@ -52,9 +54,14 @@ public final class LocalCloneService implements CloneService {
   private final Map<CloneId, RoleReader> roleReaders = new ConcurrentHashMap<>();
 
   private LocalCloneService(
-      Pool pool, ServiceUser user, Instances instances, SnapshotMaker snapshotMaker) {
+      Pool pool,
+      ServiceUser user,
+      Launcher launcher,
+      Instances instances,
+      SnapshotMaker snapshotMaker) {
     this.pool = pool;
     this.user = user;
+    this.launcher = launcher;
     this.instances = instances;
     this.snapshotMaker = snapshotMaker;
   }
@@ -86,21 +93,24 @@ public final class LocalCloneService implements CloneService {
           new StorageFailed("the folder of sockets cannot be used: " + e.getMessage(), ""), e);
     }
     Thread.ofVirtual().name("prepare-signals").start(ProcessSignal::prepare);
-    var instances = new Instances(binaries, user, run, config.sharedBuffers());
-    var maker = new SnapshotMaker(pool, binaries, user, run, config.sharedBuffers());
-    maker.discardHalfMade(new Orphans(pool, user).end());
+    var launcher = launcher(pool, user, run);
+    var instances = new Instances(binaries, launcher, run, config.sharedBuffers());
+    var maker = new SnapshotMaker(pool, binaries, user, launcher, run, config.sharedBuffers());
+    maker.discardHalfMade(new Orphans(pool, user, run).end());
     instances.adopt(
-        pool.clones().stream().collect(Collectors.toMap(Function.identity(), pool::clone)),
-        processes());
-    return new LocalCloneService(pool, user, instances, maker);
+        pool.clones().stream().collect(Collectors.toMap(Function.identity(), pool::clone)));
+    return new LocalCloneService(pool, user, launcher, instances, maker);
   }
 
-  private static List<RunningProcesses.Running> processes() throws CloneException {
+  private static Launcher launcher(Pool pool, ServiceUser user, Path run)
+      throws CloneException, InterruptedException {
     try {
-      return RunningProcesses.list();
+      var found = Launchers.best(user, run, pool.root(), InstanceFiles.common(run));
+      log.info("isolation level={} shortfall=\"{}\"", found.launcher().level(), found.shortfall());
+      return found.launcher();
     } catch (IOException e) {
       throw new CloneException(
-          new StorageFailed("the processes of this host cannot be read", e.toString()), e);
+          new StorageFailed("instances cannot be started on this host", e.toString()), e);
     }
   }
 
@@ -172,10 +182,10 @@ public final class LocalCloneService implements CloneService {
     records.remove(id);
     pool.destroy(pool.clone(id));
     try {
-      DataDirectory.delete(instances.run(id));
+      instances.files(id, pool.clone(id)).deleteRun();
     } catch (IOException e) {
       throw new CloneException(
-          new StorageFailed(instances.run(id) + " cannot be removed", e.toString()), e);
+          new StorageFailed("the files of clone " + id + " cannot be removed", e.toString()), e);
     }
   }
 
@@ -279,6 +289,7 @@ public final class LocalCloneService implements CloneService {
   public void close() {
     // Instances are processes of their own; nothing is held open for them but this.
     roleReaders.keySet().forEach(this::forgetReader);
+    launcher.close();
   }
 
   private InstanceSql sql(CloneId id, Contents contents) throws CloneException {

@@ -2,6 +2,7 @@ package io.vela.agent;
 
 import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.RecordedInstance;
 import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.RunningProcesses.Running;
@@ -44,18 +45,23 @@ final class Orphans {
           "sync");
 
   /**
-   * A process that waits for a disk ends when the disk has answered. Vela's start waits no longer for
-   * that.
+   * A process that waits for a disk ends when the disk has answered. Vela's start waits no longer
+   * for that.
    */
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   private static final Duration POLL = Duration.ofMillis(10);
 
   private final Pool pool;
+  private final Path run;
   private final Set<String> users;
 
-  Orphans(Pool pool, ServiceUser user) {
+  /**
+   * @param run the folder of the instances' records
+   */
+  Orphans(Pool pool, ServiceUser user, Path run) {
     this.pool = pool;
+    this.run = run;
     this.users = new HashSet<>(Set.of(user.name()));
     ProcessHandle.current().info().user().ifPresent(users::add);
   }
@@ -68,7 +74,7 @@ final class Orphans {
   Set<Path> end() throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + LIMIT.toNanos();
     var left = new HashSet<ProcessHandle>();
-    var aside = new HashSet<Path>();
+    var aside = new HashSet<Path>(endInstances(deadline));
     // Again until none is found: a script starts its next program between two looks.
     for (var found = find(left); !found.isEmpty(); found = find(left)) {
       for (var orphan : found) {
@@ -101,6 +107,18 @@ final class Orphans {
     return aside;
   }
 
+  /** Vela's own servers have records too. */
+  private static boolean isOfAVolume(String name) {
+    if (name.startsWith(SnapshotMaker.RUN_PREFIX)) {
+      return true;
+    }
+    try {
+      return new CloneId(name).value().equals(name);
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
+  }
+
   private static String command(Running process) {
     return String.join(" ", process.argv());
   }
@@ -112,6 +130,35 @@ final class Orphans {
         .flatMap(word -> pool.volumeOf(Path.of(word)).stream())
         .distinct()
         .toList();
+  }
+
+  /** Ends instances of no clone that there is: those of a preparation that was cut off. */
+  private Set<Path> endInstances(long deadline) throws CloneException, InterruptedException {
+    var clones = pool.clones().stream().map(CloneId::value).collect(Collectors.toSet());
+    var aside = new HashSet<Path>();
+    try {
+      for (var instance : RecordedInstance.in(run)) {
+        var name = String.valueOf(instance.run().folder().getFileName());
+        if (isOfAVolume(name) && !clones.contains(name)) {
+          instance.root().destroyForcibly();
+          while (instance.isRunning() && System.nanoTime() < deadline) {
+            Thread.sleep(POLL);
+          }
+          if (instance.isRunning()) {
+            aside.add(pool.staging(name.replaceFirst("^" + SnapshotMaker.RUN_PREFIX, "")));
+          }
+          log.info(
+              "orphan killed pid={} run={} ended={}",
+              instance.root().pid(),
+              instance.run().folder(),
+              !instance.isRunning());
+        }
+      }
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed("the records of instances cannot be read", e.toString()), e);
+    }
+    return aside;
   }
 
   /**

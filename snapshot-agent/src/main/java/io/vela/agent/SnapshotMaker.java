@@ -2,6 +2,8 @@ package io.vela.agent;
 
 import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.Launcher;
+import io.vela.agent.isolation.RunFiles;
 import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.Preparation;
@@ -23,7 +25,7 @@ import org.slf4j.LoggerFactory;
  */
 final class SnapshotMaker {
   private static final Logger log = LoggerFactory.getLogger(SnapshotMaker.class);
-  private static final String RUN_PREFIX = "s-";
+  static final String RUN_PREFIX = "s-";
 
   private final Pool pool;
   private final Importers importers;
@@ -31,10 +33,15 @@ final class SnapshotMaker {
   private final Path run;
 
   SnapshotMaker(
-      Pool pool, PostgresBinaries binaries, ServiceUser user, Path run, ByteSize sharedBuffers) {
+      Pool pool,
+      PostgresBinaries binaries,
+      ServiceUser user,
+      Launcher launcher,
+      Path run,
+      ByteSize sharedBuffers) {
     this.pool = pool;
     this.importers = new Importers(binaries, user);
-    this.preparation = new Preparation(binaries, user, sharedBuffers);
+    this.preparation = new Preparation(binaries, user, launcher, sharedBuffers);
     this.run = run;
   }
 
@@ -75,6 +82,7 @@ final class SnapshotMaker {
     boolean interrupted = Thread.interrupted();
     try {
       pool.destroy(staging);
+      new RunFiles(privateRun).delete();
       DataDirectory.delete(privateRun);
     } catch (IOException e) {
       throw new CloneException(

@@ -100,7 +100,7 @@ class LocalCloneServiceTest {
   void aCleanCloneStartsWithoutRecovery() throws Exception {
     var id = fixture.started(snapshot);
 
-    assertThat(fixture.run.resolve(id.value()).resolve("postgres.log"))
+    assertThat(fixture.run.resolve(id.value() + ".log"))
         .content()
         .contains("database system was shut down at")
         .doesNotContain("not properly shut down");
@@ -132,6 +132,7 @@ class LocalCloneServiceTest {
     fixture.service.close();
 
     var next = fixture.open();
+    fixture.service = next;
 
     assertThat(next.clones())
         .contains(
@@ -194,15 +195,11 @@ class LocalCloneServiceTest {
     var received = fixture.sandbox.folder("received");
     var receiver =
         Command.of(
-                fixture
-                    .sandbox
-                    .user()
-                    .wrap(
-                        List.of(
-                            fixture.sandbox.client("pg_receivewal").toString(),
-                            "--host=" + fixture.socket(id).getParent(),
-                            "--username=postgres",
-                            "--directory=" + received)))
+                List.of(
+                    fixture.sandbox.client("pg_receivewal").toString(),
+                    "--host=" + fixture.run.resolve(id.value()),
+                    "--username=postgres",
+                    "--directory=" + received))
             .start(fixture.sandbox.root().resolve("receiver.log"));
     try {
       await()

@@ -109,10 +109,11 @@ final class ServiceFixture {
   /** What the pool and the run folder hold besides complete volumes. */
   List<Path> leftovers() throws IOException {
     var left = new ArrayList<Path>();
-    for (var folder : List.of(pool.root().resolve("staging"), run)) {
-      try (var files = Files.list(folder)) {
-        left.addAll(files.toList());
-      }
+    try (var files = Files.list(pool.root().resolve("staging"))) {
+      left.addAll(files.toList());
+    }
+    try (var files = Files.newDirectoryStream(run, "s-*")) {
+      files.forEach(left::add);
     }
     try (var files = Files.list(pool.root().resolve("snapshots"))) {
       left.addAll(files.toList());

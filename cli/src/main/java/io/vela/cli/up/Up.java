@@ -137,7 +137,9 @@ final class Up {
     LocalCloneService agent;
     Catalog catalog;
     try (var beside = new Beside()) {
-      var opening = beside.begin(() -> catalog(parts, data, run, binaries, user, threads));
+      var opening =
+          beside.begin(
+              () -> catalog(parts, data, run, binaries, ServiceUser.ofTheCatalogue(say), threads));
       var pool = new PoolOpener(StorageDrivers.all(), user, say).open(config.pool(), data);
       agent = LocalCloneService.open(pool, binaries, user, run, config.postgres());
       parts.add("agent", agent);

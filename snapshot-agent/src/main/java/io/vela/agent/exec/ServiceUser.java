@@ -16,12 +16,14 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who owns the files of clones and runs Postgres, which refuses to run as root. Vela's own user,
- * unless that is root: then the system user {@code vela}.
+ * Who owns files of Vela's and runs programs on them, Postgres among them, which refuses to run as
+ * root. Vela's own user, unless that is root: then a system user made for it.
  */
 public final class ServiceUser {
-  /** The system user that stands in for root. */
+  /** The system user that owns volumes where Vela runs as root. */
   public static final String NAME = "vela";
+
+  private static final String CATALOGUE_NAME = "vela-catalog";
 
   private final String name;
   private final long uid;
@@ -41,19 +43,37 @@ public final class ServiceUser {
   }
 
   /**
-   * Finds the user; as root, makes the system user when it is missing.
+   * Finds the user that owns volumes; as root, makes the system user when it is missing.
    *
    * @param say told a line for a person when a user is made
    * @throws CloneException when the user cannot be made
    */
   public static ServiceUser resolve(Consumer<String> say)
       throws CloneException, InterruptedException {
+    return resolve(NAME, "which owns clones and prepares baselines", say);
+  }
+
+  /**
+   * Finds the user that owns the catalogue and runs its Postgres, and owns nothing else; as root,
+   * makes the system user when it is missing.
+   *
+   * @param say told a line for a person when a user is made
+   * @throws CloneException when the user cannot be made
+   */
+  public static ServiceUser ofTheCatalogue(Consumer<String> say)
+      throws CloneException, InterruptedException {
+    return resolve(CATALOGUE_NAME, "which runs the catalogue's Postgres", say);
+  }
+
+  private static ServiceUser resolve(String name, String purpose, Consumer<String> say)
+      throws CloneException, InterruptedException {
     if (!runningAsRoot()) {
       var own = new UnixSystem();
       return new ServiceUser(own.getUsername(), own.getUid(), own.getGid(), false);
     }
-    if (!Command.of("id", "-u", NAME).run().ok()) {
-      say.accept("making the system user " + NAME + ", which owns clones and runs Postgres");
+    var uid = id("-u", name);
+    if (!uid.ok()) {
+      say.accept("making the system user " + name + ", " + purpose);
       var made =
           Command.of(
                   "useradd",
@@ -62,21 +82,25 @@ public final class ServiceUser {
                   "--no-create-home",
                   "--shell",
                   "/usr/sbin/nologin",
-                  NAME)
+                  name)
               .run();
       // Another Vela may have made it at the same time: what counts is that it is there.
-      if (!made.ok() && !Command.of("id", "-u", NAME).run().ok()) {
+      uid = id("-u", name);
+      if (!uid.ok()) {
         throw new CloneException(
             new StorageFailed(
-                "the system user " + NAME + " could not be made: " + made.problem(),
+                "the system user " + name + " could not be made: " + made.problem(),
                 made.detail()));
       }
     }
-    return new ServiceUser(NAME, id("-u"), id("-g"), true);
+    return new ServiceUser(name, number(uid), number(id("-g", name)), true);
   }
 
-  private static long id(String what) throws CloneException, InterruptedException {
-    var result = Command.of("id", what, NAME).run();
+  private static Result id(String what, String name) throws InterruptedException {
+    return Command.of("id", what, name).run();
+  }
+
+  private static long number(Result result) throws CloneException {
     if (!result.ok()) {
       throw new CloneException(new StorageFailed(result.problem(), result.detail()));
     }
@@ -111,9 +135,18 @@ public final class ServiceUser {
     if (!other) {
       return List.copyOf(argv);
     }
+    // Numbers, not names: looking names up takes two milliseconds.
     var wrapped =
         new ArrayList<>(
-            List.of("setpriv", "--reuid=" + name, "--regid=" + name, "--init-groups", "--"));
+            List.of(
+                Programs.find("setpriv").map(Path::toString).orElse("setpriv"),
+                "--reuid=" + uid,
+                "--regid=" + gid,
+                "--clear-groups",
+                "--no-new-privs",
+                "--inh-caps=-all",
+                "--bounding-set=-all",
+                "--"));
     wrapped.addAll(argv);
     return List.copyOf(wrapped);
   }
@@ -150,6 +183,20 @@ public final class ServiceUser {
     if (other) {
       Files.setAttribute(path, "unix:gid", (int) gid, LinkOption.NOFOLLOW_LINKS);
       Files.setAttribute(path, "unix:uid", (int) uid, LinkOption.NOFOLLOW_LINKS);
+    }
+  }
+
+  /** Whether a file or folder is the user's. */
+  public boolean owns(Path path) throws IOException {
+    return Files.getAttribute(path, "unix:uid", LinkOption.NOFOLLOW_LINKS).equals((int) uid);
+  }
+
+  /** Takes a folder from the user, without what is in it, where that is not Vela's own user. */
+  public void disown(Path folder) throws IOException {
+    if (other
+        && Files.getAttribute(folder, "unix:uid", LinkOption.NOFOLLOW_LINKS).equals((int) uid)) {
+      Files.setAttribute(folder, "unix:gid", 0, LinkOption.NOFOLLOW_LINKS);
+      Files.setAttribute(folder, "unix:uid", 0, LinkOption.NOFOLLOW_LINKS);
     }
   }
 

@@ -26,6 +26,11 @@ public record Installation(int major, Path bin, Path libraries) {
     return file;
   }
 
+  /** The folder of all of it: programs, libraries and what they read. */
+  Path folder() {
+    return bin.resolveSibling(".").normalize();
+  }
+
   /** The installation whose programs are in that folder; packagers differ in {@code $libdir}. */
   static Installation at(int major, Path bin) {
     var lib = bin.resolveSibling("lib");

@@ -4,6 +4,8 @@ import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.Endpoint;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.Launcher;
+import io.vela.agent.isolation.Launchers;
 import io.vela.config.Durability;
 import io.vela.config.value.ByteSize;
 import java.io.IOException;
@@ -25,10 +27,12 @@ public final class LocalCluster {
   private static final ByteSize SHARED_BUFFERS = ByteSize.parse("16MB");
 
   private final PostgresInstance instance;
+  private final Launcher launcher;
   private final boolean adopted;
 
-  private LocalCluster(PostgresInstance instance, boolean adopted) {
+  private LocalCluster(PostgresInstance instance, Launcher launcher, boolean adopted) {
     this.instance = instance;
+    this.launcher = launcher;
     this.adopted = adopted;
   }
 
@@ -45,11 +49,17 @@ public final class LocalCluster {
       throws CloneException, InterruptedException {
     var data = folder.resolve("data");
     var files = new InstanceFiles(data, run);
+    Launcher launcher;
     try {
       make(data, installation, user);
-      var adopted = PostgresInstance.adopt(files, RunningProcesses.list(), timeout);
+      if (!user.owns(data)) {
+        // An earlier Vela ran it as another user.
+        user.own(data);
+      }
+      launcher = Launchers.plain(user);
+      var adopted = PostgresInstance.adopt(launcher, files, timeout);
       if (adopted.isPresent()) {
-        return new LocalCluster(adopted.get(), true);
+        return new LocalCluster(adopted.get(), launcher, true);
       }
     } catch (IOException e) {
       throw new CloneException(
@@ -65,7 +75,7 @@ public final class LocalCluster {
     settings.put("max_logical_replication_workers", "0");
     settings.put("max_parallel_workers_per_gather", "0");
     return new LocalCluster(
-        PostgresInstance.start(installation, user, files, settings, timeout), false);
+        PostgresInstance.start(installation, launcher, files, settings, timeout), launcher, false);
   }
 
   private static void make(Path data, Installation installation, ServiceUser user)
@@ -81,7 +91,7 @@ public final class LocalCluster {
 
   /** Where it accepts connections, as {@link #SUPERUSER} without a password. */
   public Endpoint.UnixSocket endpoint() {
-    return instance.files().endpoint();
+    return instance.files().ownEndpoint();
   }
 
   /** Whether it ran already. */
@@ -97,5 +107,6 @@ public final class LocalCluster {
   /** Stops its server cleanly. */
   public void stop(Duration timeout) throws CloneException {
     instance.stop(timeout);
+    launcher.close();
   }
 }

@@ -6,10 +6,13 @@ import io.vela.agent.CloneFailure.StartTimedOut;
 import io.vela.agent.CloneFailure.StopFailed;
 import io.vela.agent.CloneFailure.StopTimedOut;
 import io.vela.agent.StopMode;
-import io.vela.agent.exec.Command;
 import io.vela.agent.exec.ProcessSignal;
-import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.Launch;
+import io.vela.agent.isolation.Launched;
+import io.vela.agent.isolation.Launcher;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +24,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /**
  * A running Postgres: one that this Vela started, or one that outlived the Vela that did.
@@ -29,8 +33,8 @@ import java.util.concurrent.locks.LockSupport;
  * no fsync, and the state is read from {@code postmaster.pid}. Any thread; methods block.
  */
 public final class PostgresInstance {
+  private static final String DEFAULT_PORT = String.valueOf(InstanceFiles.PORT);
   private static final Duration POLL = Duration.ofMillis(1);
-  private static final Duration ADOPTED_POLL = Duration.ofMillis(100);
   private static final Duration STOP_OF_FAILED_START = Duration.ofSeconds(10);
 
   /** A postmaster that was killed leaves children that end within moments. */
@@ -39,7 +43,13 @@ public final class PostgresInstance {
   private static final Duration RETRY = Duration.ofMillis(100);
 
   private final InstanceFiles files;
-  private final ProcessHandle process;
+  private final String port;
+  private final Launched launched;
+
+  /** The process with which all of the instance ends; empty when it has ended already. */
+  private final Optional<ProcessHandle> root;
+
+  private final CompletableFuture<Optional<ProcessHandle>> postmaster = new CompletableFuture<>();
   private final CompletableFuture<Ended> ended;
   private volatile boolean stopRequested;
 
@@ -51,11 +61,16 @@ public final class PostgresInstance {
    */
   public record Ended(boolean requested, String logTail) {}
 
-  private PostgresInstance(
-      InstanceFiles files, ProcessHandle process, CompletableFuture<?> exit) {
+  private PostgresInstance(InstanceFiles files, String port, Launched launched) {
     this.files = files;
-    this.process = process;
-    this.ended = exit.thenApply(ignored -> new Ended(stopRequested, files.logTail()));
+    this.port = port;
+    this.launched = launched;
+    this.root = ProcessHandle.of(launched.root());
+    this.ended =
+        launched
+            .ended()
+            .<Ended>thenApply(ignored -> new Ended(stopRequested, logTail()))
+            .toCompletableFuture();
   }
 
   /**
@@ -69,19 +84,24 @@ public final class PostgresInstance {
    */
   public static PostgresInstance start(
       Installation installation,
-      ServiceUser user,
+      Launcher launcher,
       InstanceFiles files,
       Map<String, String> settings,
       Duration timeout)
       throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
-    var argv = new ArrayList<>(List.of(installation.program("postgres").toString()));
-    argv.addAll(List.of("-D", files.data().toString()));
-    argv.addAll(Guard.arguments(settings));
-    // A Postgres built with systemd would report itself as the service that Vela is.
-    var command = Command.of(user.wrap(argv)).env("NOTIFY_SOCKET", "");
+    var arguments = new ArrayList<>(List.of("-D", files.data().toString()));
+    arguments.addAll(Guard.arguments(settings));
+    var launch =
+        new Launch(
+            files.data(),
+            files.runFiles(),
+            installation.folder(),
+            installation.program("postgres"),
+            arguments,
+            false);
     while (true) {
-      var instance = launch(user, files, command);
+      var instance = launch(launcher, files, settings.getOrDefault("port", DEFAULT_PORT), launch);
       try {
         if (instance.awaitReady(deadline, timeout)) {
           return instance;
@@ -90,7 +110,7 @@ public final class PostgresInstance {
         instance.abandon(e);
         throw e;
       }
-      var tail = files.logTail();
+      var tail = instance.logTail();
       if (!tail.contains(STILL_IN_USE) || System.nanoTime() > deadline) {
         throw new CloneException(new StartFailed("Postgres did not start", tail));
       }
@@ -98,16 +118,30 @@ public final class PostgresInstance {
     }
   }
 
-  private static PostgresInstance launch(ServiceUser user, InstanceFiles files, Command command)
-      throws CloneException {
+  private static PostgresInstance launch(
+      Launcher launcher, InstanceFiles files, String port, Launch launch) throws CloneException {
     try {
-      files.prepareRun(user);
-      var process = command.start(files.log());
-      return new PostgresInstance(files, process.toHandle(), process.onExit());
+      removeStateOfTheLastServer(files.data());
+      files.prepareRun();
+      return new PostgresInstance(files, port, launcher.launch(launch));
     } catch (IOException e) {
       throw new CloneException(
           new StartFailed("Postgres could not be started", String.valueOf(e.getMessage())), e);
     }
+  }
+
+  /**
+   * One that was killed leaves a file that says that it is ready. What it says of processes means
+   * nothing in a namespace of their own; a server that somebody else started on the data is heeded.
+   */
+  private static void removeStateOfTheLastServer(Path data) throws IOException {
+    var left = PostmasterFile.read(data);
+    if (left.flatMap(file -> RunningProcesses.find(file.pid()))
+        .filter(process -> process.serves(data))
+        .isPresent()) {
+      throw new IOException("a server that Vela did not start runs on " + data);
+    }
+    Files.deleteIfExists(data.resolve(PostmasterFile.NAME));
   }
 
   /**
@@ -119,48 +153,26 @@ public final class PostgresInstance {
    * @throws CloneException with {@link StartTimedOut}; it is left as it is
    */
   public static Optional<PostgresInstance> adopt(
-      InstanceFiles files, List<RunningProcesses.Running> processes, Duration timeout)
+      Launcher launcher, InstanceFiles files, Duration timeout)
       throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
-    var found = find(files, processes);
+    var found = find(launcher, files);
     return found.isPresent() && found.get().awaitReady(deadline, timeout)
         ? found
         : Optional.empty();
   }
 
   /** The server that runs on a data directory, ready or not; empty when none does. */
-  public static Optional<PostgresInstance> find(
-      InstanceFiles files, List<RunningProcesses.Running> processes) {
-    var serving = processes.stream().filter(process -> process.serves(files.data())).toList();
-    var pids = serving.stream().map(process -> process.handle().pid()).toList();
-    return serving.stream()
-        // A child has its parent's command line until it has put its own title there.
-        .filter(process -> process.handle().parent().filter(p -> pids.contains(p.pid())).isEmpty())
-        .findFirst()
-        .map(process -> new PostgresInstance(files, process.handle(), exit(process)));
-  }
-
-  /**
-   * Completes when a process that is nobody's child here has ended. Java would look every five
-   * seconds, and would wait for ever where nobody collects ended processes, as in a container
-   * without an init.
-   */
-  private static CompletableFuture<Boolean> exit(RunningProcesses.Running process) {
-    var exit = new CompletableFuture<Boolean>();
-    Thread.ofVirtual()
-        .name("adopted-" + process.handle().pid())
-        .start(
-            () -> {
-              try {
-                while (ProcessSignal.reaches(process.handle())) {
-                  Thread.sleep(ADOPTED_POLL);
-                }
-                exit.complete(true);
-              } catch (InterruptedException e) {
-                exit.completeExceptionally(e);
-              }
-            });
-    return exit;
+  public static Optional<PostgresInstance> find(Launcher launcher, InstanceFiles files)
+      throws CloneException {
+    try {
+      return launcher
+          .adopt(files.runFiles())
+          .map(launched -> new PostgresInstance(files, DEFAULT_PORT, launched));
+    } catch (IOException e) {
+      throw new CloneException(
+          new StartFailed("a running Postgres cannot be found again", e.toString()), e);
+    }
   }
 
   /**
@@ -172,21 +184,31 @@ public final class PostgresInstance {
       throws CloneException, InterruptedException {
     while (!ended.isDone()) {
       if (isReady()) {
+        publishSocket();
+        launched.serves();
+        Thread.ofVirtual().start(() -> postmaster.complete(findPostmaster()));
         return true;
       }
       if (System.nanoTime() > deadline) {
-        throw new CloneException(new StartTimedOut(timeout, waits(), files.logTail()));
+        throw new CloneException(new StartTimedOut(timeout, waits(), logTail()));
       }
       Thread.sleep(POLL);
     }
     return false;
   }
 
+  private void publishSocket() throws CloneException {
+    try {
+      files.publishSocket(port);
+    } catch (IOException e) {
+      throw new CloneException(
+          new StartFailed("the socket of Postgres cannot be used", e.toString()), e);
+    }
+  }
+
   private boolean isReady() throws CloneException {
     try {
-      return PostmasterFile.read(files.data())
-          .filter(file -> file.pid() == process.pid() && file.isReady())
-          .isPresent();
+      return PostmasterFile.read(files.data()).filter(PostmasterFile::isReady).isPresent();
     } catch (IOException e) {
       throw new CloneException(
           new StartFailed("the state of Postgres cannot be read", e.toString()), e);
@@ -220,7 +242,7 @@ public final class PostgresInstance {
 
   /** Whether its postmaster lives. */
   public boolean isRunning() {
-    return !ended.isDone() && ProcessSignal.reaches(postmaster());
+    return !ended.isDone() && root.filter(ProcessSignal::reaches).isPresent();
   }
 
   /** Completes when its postmaster has ended, whoever ended it. */
@@ -271,8 +293,10 @@ public final class PostgresInstance {
     long deadline = System.nanoTime() + timeout.toNanos();
     // It starts no more processes while they are looked for.
     signal(ProcessSignal.STOP, postmaster());
-    var processes = postmaster().descendants().toList();
-    signal(ProcessSignal.KILL, postmaster());
+    var processes =
+        root.stream()
+            .flatMap(first -> Stream.concat(Stream.of(first), first.descendants()))
+            .toList();
     for (var process : processes) {
       signal(ProcessSignal.KILL, process);
     }
@@ -285,11 +309,21 @@ public final class PostgresInstance {
   }
 
   /**
-   * The process that signals are sent to, whose end is the instance's end and whose descendants are
-   * its processes.
+   * The process that signals are sent to. It is looked for as soon as the instance is ready: later
+   * there may be no descriptor left to look with.
    */
-  private ProcessHandle postmaster() {
-    return process;
+  private Optional<ProcessHandle> postmaster() {
+    return postmaster.getNow(findPostmaster());
+  }
+
+  private Optional<ProcessHandle> findPostmaster() {
+    return ProcessHandle.of(launched.pid());
+  }
+
+  private void signal(ProcessSignal signal, Optional<ProcessHandle> to) throws CloneException {
+    if (to.isPresent()) {
+      signal(signal, to.get());
+    }
   }
 
   private void signal(ProcessSignal signal, ProcessHandle to) throws CloneException {
@@ -298,22 +332,27 @@ public final class PostgresInstance {
       var _ = signal.send(to);
     } catch (IOException e) {
       throw new CloneException(
-          new StopFailed("no signal could be sent to Postgres", e.getMessage() + "\n" + files.logTail()),
+          new StopFailed("no signal could be sent to Postgres", e.getMessage() + "\n" + logTail()),
           e);
     }
   }
 
   private StopTimedOut stopTimedOut(StopMode mode, Duration timeout) {
-    return new StopTimedOut(mode, timeout, waits(), files.logTail());
+    return new StopTimedOut(mode, timeout, waits(), logTail());
   }
 
   /** Why its postmaster does nothing, where that can be seen. */
   private String waits() {
-    return switch (ProcessState.of(postmaster().pid())) {
+    return switch (postmaster().map(it -> ProcessState.of(it.pid())).orElse(ProcessState.OTHER)) {
       case STOPPED -> "its postmaster is stopped by a signal or a debugger";
       case UNINTERRUPTIBLE -> "its postmaster waits for a disk and cannot be interrupted";
       case OTHER -> "";
     };
+  }
+
+  private String logTail() {
+    launched.drainLog();
+    return files.logTail();
   }
 
   private boolean awaitEnd(Duration timeout) {

@@ -5,6 +5,7 @@ import io.vela.agent.CloneFailure.StartFailed;
 import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.Source.Script;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.Launcher;
 import io.vela.config.Durability;
 import io.vela.config.value.ByteSize;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,14 +32,17 @@ public final class Preparation {
 
   private final PostgresBinaries binaries;
   private final ServiceUser user;
+  private final Launcher launcher;
   private final ByteSize sharedBuffers;
 
   /**
    * @param sharedBuffers memory of the server that prepares
    */
-  public Preparation(PostgresBinaries binaries, ServiceUser user, ByteSize sharedBuffers) {
+  public Preparation(
+      PostgresBinaries binaries, ServiceUser user, Launcher launcher, ByteSize sharedBuffers) {
     this.binaries = binaries;
     this.user = user;
+    this.launcher = launcher;
     this.sharedBuffers = sharedBuffers;
   }
 
@@ -58,7 +63,6 @@ public final class Preparation {
       var installation = binaries.installation(data.major());
       data.removeLeftovers();
       data.ensureConfiguration(configuration, user);
-      files.prepareRun(user);
       var filter = new PreloadFilter(installation, user);
       var preload = filter.read(data.path());
       if (!preload.dropped().isEmpty()) {
@@ -67,16 +71,10 @@ public final class Preparation {
             volume.getFileName(),
             String.join(",", preload.dropped()));
       }
-      var settings =
-          new LinkedHashMap<>(
-              Guard.settings(
-                  installation.major(), files, preload, sharedBuffers, Durability.RELAXED));
-      // No subscription may connect before it is detached.
-      settings.put("max_logical_replication_workers", "0");
-      settings.put("autovacuum", "off");
+      var settings = settings(installation, files, preload);
       var superuser =
           SuperuserSearch.find(installation, user, data.path(), settings, START_TIMEOUT);
-      var instance = PostgresInstance.start(installation, user, files, settings, START_TIMEOUT);
+      var instance = PostgresInstance.start(installation, launcher, files, settings, START_TIMEOUT);
       var sql = new InstanceSql(files.endpoint(), installation.major(), superuser);
       var record = withServer(instance, sql, seed, filter, preload, data);
       if (!data.isShutDown()) {
@@ -91,6 +89,18 @@ public final class Preparation {
       throw new CloneException(
           new StorageFailed("the data could not be prepared", e.toString()), e);
     }
+  }
+
+  private Map<String, String> settings(
+      Installation installation, InstanceFiles files, Preload preload) {
+    var settings =
+        new LinkedHashMap<>(
+            Guard.settings(
+                installation.major(), files, preload, sharedBuffers, Durability.RELAXED));
+    // No subscription may connect before it is detached.
+    settings.put("max_logical_replication_workers", "0");
+    settings.put("autovacuum", "off");
+    return settings;
   }
 
   private static VolumeRecord withServer(

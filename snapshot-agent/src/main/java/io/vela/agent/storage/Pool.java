@@ -20,7 +20,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -60,14 +59,19 @@ public final class Pool {
   }
 
   /**
-   * Makes the pool's own folders, which the service user may pass through but not list. The pool's
-   * root keeps its mode: it may be a folder of other uses too.
+   * Makes the pool's own folders. Snapshots and clones are for Vela alone: an instance sees its
+   * clone by a mount of its own. The pool's root keeps its mode: it may be a folder of other uses
+   * too.
    */
   static void prepare(Path root) throws IOException {
     for (var kind : List.of(root.resolve(SNAPSHOTS), root.resolve(CLONES), staging(root))) {
       Files.createDirectories(kind);
-      Files.setPosixFilePermissions(kind, PosixFilePermissions.fromString("rwx--x--x"));
     }
+    for (var kind : List.of(root.resolve(SNAPSHOTS), root.resolve(CLONES))) {
+      Files.setPosixFilePermissions(kind, PosixFilePermissions.fromString("rwx------"));
+    }
+    // What prepares data runs as the service user, which enters volumes there by their path.
+    Files.setPosixFilePermissions(staging(root), PosixFilePermissions.fromString("rwx--x--x"));
   }
 
   static Path staging(Path root) {
@@ -228,6 +232,7 @@ public final class Pool {
    */
   public void freeze(Path volume, SnapshotId id) throws CloneException {
     requireSpaceFor(volume);
+    takeOver(volume);
     driver.snapshot(volume, snapshot(id));
   }
 
@@ -245,7 +250,22 @@ public final class Pool {
     requireSpaceFor(source);
     var target = clone(id);
     driver.clone(source, target);
-    return target;
+    try {
+      takeOver(target);
+      return target;
+    } catch (CloneException e) {
+      StorageCommand.cleanUp(e, () -> driver.destroy(target));
+      throw e;
+    }
+  }
+
+  /** The volume's own folder, with Vela's record, is Vela's; the service user's is the data. */
+  private void takeOver(Path volume) throws CloneException {
+    try {
+      user.disown(volume);
+    } catch (IOException e) {
+      throw failed("%s cannot be taken over: %s".formatted(volume, e), e);
+    }
   }
 
   /** A driver that copies needs the space of all that it copies. */

@@ -11,6 +11,7 @@ import io.vela.agent.CloneFailure.StopTimedOut;
 import io.vela.agent.StopMode;
 import io.vela.agent.exec.Command;
 import io.vela.agent.exec.ProcessSignal;
+import io.vela.agent.isolation.Launchers;
 import io.vela.config.Durability;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -104,7 +105,7 @@ class PostgresInstanceTest {
       sandbox.start(Sandbox.FIFTEEN, files, settings(files)).stop(Sandbox.TIMEOUT);
     }
 
-    assertThat(files.run().resolve("postgres.log.1")).content().contains("shut down");
+    assertThat(files.logs().getLast()).content().contains("shut down");
     assertThat(files.logTail().lines().filter(line -> line.contains("ready to accept"))).hasSize(1);
   }
 
@@ -130,9 +131,7 @@ class PostgresInstanceTest {
         data.resolve("postmaster.pid"),
         ProcessHandle.current().pid() + "\n" + data + "\n1\n5432\n/\n\n1 1\nready\n");
 
-    assertThat(
-            PostgresInstance.adopt(
-                sandbox.files(data), RunningProcesses.list(), Sandbox.TIMEOUT))
+    assertThat(PostgresInstance.adopt(sandbox.launcher(), sandbox.files(data), Sandbox.TIMEOUT))
         .isEmpty();
     assertThat(new DataDirectory(data).isInUse()).isFalse();
   }
@@ -283,7 +282,8 @@ class PostgresInstanceTest {
   }
 
   private PostgresInstance adopt(InstanceFiles files) throws Exception {
-    return PostgresInstance.adopt(files, RunningProcesses.list(), Sandbox.TIMEOUT).orElseThrow();
+    return PostgresInstance.adopt(Launchers.plain(sandbox.user()), files, Sandbox.TIMEOUT)
+        .orElseThrow();
   }
 
   private static Map<String, String> settings(InstanceFiles files) {

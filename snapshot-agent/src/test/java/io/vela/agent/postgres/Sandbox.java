@@ -4,6 +4,9 @@ import io.vela.agent.CloneException;
 import io.vela.agent.exec.Command;
 import io.vela.agent.exec.DebianPackages;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.Launcher;
+import io.vela.agent.isolation.Launchers;
+import io.vela.agent.isolation.RecordedInstance;
 import io.vela.config.Durability;
 import io.vela.config.value.ByteSize;
 import io.vela.config.value.HostPort;
@@ -25,6 +28,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Assumptions;
 
 /**
@@ -49,6 +53,7 @@ public final class Sandbox {
 
   private final Path root;
   private final ServiceUser user;
+  private final Launcher launcher;
   private final PostgresBinaries binaries;
   private int runs;
 
@@ -58,6 +63,7 @@ public final class Sandbox {
 
   private Sandbox(Path root) throws CloneException, IOException, InterruptedException {
     this.user = ServiceUser.resolve(line -> {});
+    this.launcher = Launchers.plain(user);
     this.root = root;
     Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwxr-xr-x"));
     this.binaries = new PostgresBinaries(List.of(), UNPACKED);
@@ -76,6 +82,11 @@ public final class Sandbox {
 
   public ServiceUser user() {
     return user;
+  }
+
+  /** A launcher that locks nothing in. */
+  public Launcher launcher() {
+    return launcher;
   }
 
   public PostgresBinaries binaries() {
@@ -170,7 +181,7 @@ public final class Sandbox {
   /** Starts a server. */
   public PostgresInstance start(int major, InstanceFiles files, Map<String, String> settings)
       throws CloneException, InterruptedException {
-    return PostgresInstance.start(binaries.installation(major), user, files, settings, TIMEOUT);
+    return PostgresInstance.start(binaries.installation(major), launcher, files, settings, TIMEOUT);
   }
 
   /** A server as production has it: on TCP, with passwords, without a guard. */
@@ -241,7 +252,7 @@ public final class Sandbox {
 
     /** What it logs. */
     public Path log() {
-      return files.log();
+      return files.logs().getFirst();
     }
 
     public int major() {
@@ -295,6 +306,15 @@ public final class Sandbox {
 
   /** Ends by force what still runs, and removes all files. */
   public void close() throws IOException, InterruptedException {
+    launcher.close();
+    for (var folder : List.of(root, root.resolve("r"))) {
+      if (Files.isDirectory(folder)) {
+        for (var instance : RecordedInstance.in(folder)) {
+          instance.root().destroyForcibly();
+          Awaitility.await().atMost(TIMEOUT).until(() -> !instance.isRunning());
+        }
+      }
+    }
     for (var process : RunningProcesses.list()) {
       if (process.worksIn(root)) {
         process.handle().destroyForcibly();

@@ -1,0 +1,31 @@
+package io.vela.agent.isolation;
+
+import java.util.Locale;
+
+/** How far the processes of a branch are locked in, least first. */
+public enum IsolationLevel {
+  /** They run as Vela's service user and see what that user sees. */
+  NONE("processes of branches see what their user sees on this host"),
+
+  /** They have namespaces of their own, but one user id, which is Vela's own. */
+  NAMESPACES("branches have namespaces of their own and share a user id"),
+
+  /** They have namespaces of their own and each branch has a user id of its own. */
+  FULL("each branch has namespaces and a user id of its own");
+
+  private final String explanation;
+
+  IsolationLevel(String explanation) {
+    this.explanation = explanation;
+  }
+
+  /** For a person. */
+  public String explanation() {
+    return explanation;
+  }
+
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

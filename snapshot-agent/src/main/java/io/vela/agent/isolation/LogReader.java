@@ -1,0 +1,101 @@
+package io.vela.agent.isolation;
+
+import io.vela.agent.isolation.SystemCalls.Call;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One thread that reads the logs of all running instances. */
+final class LogReader implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(LogReader.class);
+
+  /** How long a log that is new may wait for its first look. */
+  private static final long LOOK_NANOS = 250_000_000;
+
+  private static final int POLL_BYTES = 8; // struct pollfd: int fd, short events, short revents
+  private static final short READABLE = 1; // POLLIN
+  private static final long RESULTS_AT = 6;
+
+  private final Set<InstanceLog> logs = new LinkedHashSet<>();
+  private boolean started;
+  private boolean closed;
+
+  /** Reads a log from here on. */
+  synchronized void add(InstanceLog added) {
+    logs.add(added);
+    if (!started) {
+      started = true;
+      Thread.ofPlatform().daemon().name("instance-logs").start(this::read);
+    }
+    notifyAll();
+  }
+
+  /** Reads a log a last time and ends it. */
+  void end(InstanceLog ended) {
+    synchronized (this) {
+      logs.remove(ended);
+    }
+    ended.close();
+  }
+
+  private void read() {
+    var calls = new SystemCalls();
+    try {
+      var timeout = calls.allocate(2L * Long.BYTES);
+      timeout.set(ValueLayout.JAVA_LONG, Long.BYTES, LOOK_NANOS);
+      int room = 0;
+      var polls = calls.allocate(POLL_BYTES);
+      for (var open = open(); !open.isEmpty(); open = open()) {
+        if (open.size() > room) {
+          room = open.size() * 2;
+          polls = calls.allocate((long) room * POLL_BYTES);
+        }
+        for (int i = 0; i < open.size(); i++) {
+          long at = (long) i * POLL_BYTES;
+          polls.set(
+              ValueLayout.JAVA_INT, at, open.get(i).isEnded() ? -1 : open.get(i).descriptor());
+          polls.set(ValueLayout.JAVA_SHORT, at + 4, READABLE);
+        }
+        calls.call(Call.PPOLL, polls.address(), open.size(), timeout.address());
+        for (int i = 0; i < open.size(); i++) {
+          if (polls.get(ValueLayout.JAVA_SHORT, (long) i * POLL_BYTES + RESULTS_AT) != 0) {
+            drain(open.get(i));
+          }
+        }
+      }
+    } catch (SystemCallException e) {
+      log.error("logs of instances are not read any more", e);
+    }
+  }
+
+  /** Those to read; waits while there are none. Empty when the reader has been closed. */
+  private synchronized List<InstanceLog> open() {
+    try {
+      while (logs.isEmpty() && !closed) {
+        wait();
+      }
+    } catch (InterruptedException e) {
+      closed = true;
+    }
+    return closed ? List.of() : new ArrayList<>(logs);
+  }
+
+  private static void drain(InstanceLog ready) {
+    try {
+      ready.drain();
+    } catch (IOException e) {
+      log.warn("log of an instance not written", e);
+    }
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    notifyAll();
+  }
+}

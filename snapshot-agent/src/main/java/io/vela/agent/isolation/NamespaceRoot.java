@@ -1,0 +1,226 @@
+package io.vela.agent.isolation;
+
+import io.vela.agent.isolation.SystemCalls.Call;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The file tree that a branch's processes see: the system's programs and libraries to read, devices
+ * that give away nothing, {@code /tmp} and {@code /dev/shm} of its own. Its data and its socket are
+ * shown later, by the names that they have on the host, so that the host's list of processes tells
+ * whose they are. {@code /proc} is mounted by the branch's first process, because it shows the
+ * process namespace of whoever mounts it.
+ */
+final class NamespaceRoot {
+  private static final List<String> SYSTEM =
+      List.of("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32");
+
+  private static final List<String> SETTINGS =
+      List.of("ld.so.cache", "localtime", "alternatives", "perl", "ssl/openssl.cnf");
+
+  private static final List<String> NETWORK_SETTINGS =
+      List.of("resolv.conf", "hosts", "nsswitch.conf", "services", "ssl/certs");
+
+  /** Character devices (Linux documentation, "admin-guide/devices.rst"): name, major, minor. */
+  private record Device(String name, int major, int minor) {}
+
+  private static final List<Device> DEVICES =
+      List.of(
+          new Device("null", 1, 3),
+          new Device("zero", 1, 5),
+          new Device("full", 1, 7),
+          new Device("random", 1, 8),
+          new Device("urandom", 1, 9));
+
+  private static final long NO_SET_ID = 2; // MS_NOSUID
+  private static final long NO_DEVICES = 4; // MS_NODEV
+  private static final long NO_PROGRAMS = 8; // MS_NOEXEC
+  private static final long RECURSIVE_PRIVATE = 0x4000 | 0x40000; // MS_REC | MS_PRIVATE
+  private static final long DETACH = 2; // MNT_DETACH
+  private static final long CHARACTER_DEVICE = 0x2000 | 0666; // S_IFCHR
+  private static final long READABLE = 022;
+  private static final String SMALL = "mode=0755,size=1m";
+
+  /** As much of the memory as others can spare; by default it would be half. */
+  private static final String SHARED_MEMORY = "mode=1777,size=25%";
+
+  private static final String TEMPORARY = "mode=1777,size=10%";
+
+  private static final long INTERNET = 2; // AF_INET
+  private static final long DATAGRAMS = 2; // SOCK_DGRAM
+  private static final long SET_FLAGS = 0x8914; // SIOCSIFFLAGS
+  private static final long INTERFACE_BYTES = 40; // struct ifreq
+  private static final long FLAGS_AT = 16;
+
+  private final Path stage;
+  private final Map<Path, String> files;
+
+  /**
+   * @param stage an empty folder of Vela's, over which each tree is put together unseen by others
+   * @param files what else is to be read in the tree: content by absolute path
+   */
+  NamespaceRoot(Path stage, Map<Path, String> files) {
+    this.stage = stage;
+    this.files = Map.copyOf(files);
+  }
+
+  /**
+   * Makes the tree and enters it with the calling thread, which has a mount namespace of its own.
+   *
+   * @param user the number of the branch's user
+   */
+  void enter(Descriptors descriptors, long user, boolean hostNetwork) throws IOException {
+    var calls = descriptors.calls();
+    calls.call(Call.UMASK, READABLE);
+    mount(calls, "", "/", "", RECURSIVE_PRIVATE, "");
+    mount(calls, "tmpfs", stage.toString(), "tmpfs", NO_SET_ID | NO_DEVICES, SMALL);
+    for (var name : SYSTEM) {
+      system(descriptors, name);
+    }
+    Files.createDirectories(stage.resolve("etc"));
+    Files.writeString(
+        stage.resolve("etc/passwd"),
+        "root:x:0:0::/:/usr/sbin/nologin\nvela:x:%d:%d::/tmp:/usr/sbin/nologin\n"
+            .formatted(user, user));
+    Files.writeString(stage.resolve("etc/group"), "root:x:0:\nvela:x:%d:\n".formatted(user));
+    for (var name : SETTINGS) {
+      settings(descriptors, name);
+    }
+    if (hostNetwork) {
+      for (var name : NETWORK_SETTINGS) {
+        settings(descriptors, name);
+      }
+    } else {
+      loopbackUp(descriptors);
+    }
+    devices(calls);
+    folder("proc");
+    folder("tmp");
+    mount(calls, "tmpfs", below("tmp"), "tmpfs", NO_SET_ID | NO_DEVICES, TEMPORARY);
+    for (var file : files.entrySet()) {
+      var path = stage.resolve(Path.of("/").relativize(file.getKey()));
+      Files.createDirectories(path.resolveSibling("."));
+      Files.writeString(path, file.getValue());
+      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-r--r--"));
+    }
+    pivot(calls);
+  }
+
+  /** From here on the thread finds no class that it has not used before. */
+  private void pivot(SystemCalls calls) throws SystemCallException {
+    long place = calls.address(stage.toString());
+    long here = calls.address(".");
+    long top = calls.address("/");
+    calls.call(Call.CHDIR, place);
+    calls.call(Call.PIVOT_ROOT, here, here);
+    calls.call(Call.UMOUNT2, here, DETACH);
+    calls.call(Call.CHDIR, top);
+  }
+
+  private void system(Descriptors descriptors, String name) throws IOException {
+    var original = Path.of("/", name);
+    if (Files.isSymbolicLink(original)) {
+      Files.createSymbolicLink(stage.resolve(name), Files.readSymbolicLink(original));
+    } else if (Files.isDirectory(original)) {
+      folder(name);
+      attach(descriptors, original, below(name));
+    }
+  }
+
+  private void settings(Descriptors descriptors, String name) throws IOException {
+    var original = Path.of("/etc", name);
+    if (!Files.exists(original)) {
+      return;
+    }
+    var target = stage.resolve("etc").resolve(name);
+    Files.createDirectories(target.resolveSibling("."));
+    if (Files.isDirectory(original)) {
+      Files.createDirectories(target);
+    } else {
+      Files.createFile(target);
+    }
+    attach(descriptors, original.toRealPath(), target.toString());
+  }
+
+  private static void attach(Descriptors descriptors, Path original, String target)
+      throws SystemCallException {
+    var calls = descriptors.calls();
+    int tree =
+        MountTree.take(
+            descriptors,
+            original,
+            MountTree.READ_ONLY | MountTree.NO_SET_ID | MountTree.NO_DEVICES);
+    MountTree.attach(calls, tree, calls.address(""), calls.address(target));
+    descriptors.close(tree);
+  }
+
+  private void devices(SystemCalls calls) throws IOException {
+    folder("dev");
+    mount(calls, "tmpfs", below("dev"), "tmpfs", NO_SET_ID | NO_PROGRAMS, SMALL);
+    for (var device : DEVICES) {
+      var path = below("dev/" + device.name());
+      calls.call(
+          Call.MKNODAT,
+          SystemCalls.CURRENT_FOLDER,
+          calls.address(path),
+          CHARACTER_DEVICE,
+          device.major() << 8 | device.minor());
+      // Whatever the umask says.
+      Files.setPosixFilePermissions(Path.of(path), PosixFilePermissions.fromString("rw-rw-rw-"));
+    }
+    Files.createSymbolicLink(stage.resolve("dev/fd"), Path.of("/proc/self/fd"));
+    Files.createSymbolicLink(stage.resolve("dev/stdin"), Path.of("/proc/self/fd/0"));
+    Files.createSymbolicLink(stage.resolve("dev/stdout"), Path.of("/proc/self/fd/1"));
+    Files.createSymbolicLink(stage.resolve("dev/stderr"), Path.of("/proc/self/fd/2"));
+    folder("dev/shm");
+    mount(
+        calls,
+        "tmpfs",
+        below("dev/shm"),
+        "tmpfs",
+        NO_SET_ID | NO_DEVICES | NO_PROGRAMS,
+        SHARED_MEMORY);
+  }
+
+  /** The statistics collector of Postgres 14 talks to itself over it. */
+  private static void loopbackUp(Descriptors descriptors) throws SystemCallException {
+    var calls = descriptors.calls();
+    int socket =
+        descriptors.keep(
+            calls.call(Call.SOCKET, INTERNET, DATAGRAMS | Descriptors.CLOSE_ON_EXEC, 0));
+    var request = calls.allocate(INTERFACE_BYTES);
+    request.setString(0, "lo");
+    request.set(ValueLayout.JAVA_SHORT, FLAGS_AT, (short) 1); // IFF_UP
+    calls.call(Call.IOCTL, socket, SET_FLAGS, request.address());
+    descriptors.close(socket);
+  }
+
+  private static void mount(
+      SystemCalls calls, String source, String target, String type, long flags, String options)
+      throws SystemCallException {
+    calls.call(
+        Call.MOUNT,
+        calls.address(source),
+        calls.address(target),
+        calls.address(type),
+        flags,
+        calls.address(options));
+  }
+
+  private String below(String name) {
+    return stage.resolve(name).toString();
+  }
+
+  private void folder(String name) throws IOException {
+    var path = stage.resolve(name);
+    if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+      Files.createDirectories(path);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+package io.vela.agent.isolation;
+
+import io.vela.agent.exec.ServiceUser;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Starts instances as the service user and locks them in no further. */
+final class PlainLauncher implements Launcher {
+  private final ServiceUser user;
+  private final LogReader logs;
+  private final RunningInstances running = new RunningInstances();
+
+  PlainLauncher(ServiceUser user, LogReader logs) {
+    this.user = user;
+    this.logs = logs;
+  }
+
+  @Override
+  public IsolationLevel level() {
+    return IsolationLevel.NONE;
+  }
+
+  @Override
+  public Launched launch(Launch launch) throws IOException {
+    running.requireNone(launch.run());
+    user.ownOne(launch.run().folder());
+    var argv = new ArrayList<>(List.of(launch.program().toString()));
+    argv.addAll(launch.arguments());
+    var log = InstanceLog.make(launch.run());
+    log.begin(launch.run());
+    ChildProcess child;
+    try (var descriptors = new Descriptors()) {
+      int output = descriptors.keep(log.openForInstance());
+      var spawn =
+          new Spawn(user.wrap(argv), Environment.OF_INSTANCES, descriptors.nothing(), output);
+      child = new ChildProcess(spawn.start());
+    } catch (IOException e) {
+      log.close();
+      throw e;
+    }
+    logs.add(log);
+    InstanceRecord.of(child.pid(), -1).write(launch.run().record());
+    return running.add(
+        launch.run(),
+        LaunchedProcess.of(child, "postgres", log, () -> {}).afterwards(() -> logs.end(log)));
+  }
+
+  @Override
+  public Optional<Launched> adopt(RunFiles run) throws IOException {
+    return running.find(run, this::adopt);
+  }
+
+  private LaunchedProcess adopt(RunFiles run, InstanceRecord record) throws IOException {
+    var log = InstanceLog.reopen(run);
+    logs.add(log);
+    return LaunchedProcess.adopted(record, "postgres", log).afterwards(() -> logs.end(log));
+  }
+
+  @Override
+  public void close() {
+    logs.close();
+  }
+}

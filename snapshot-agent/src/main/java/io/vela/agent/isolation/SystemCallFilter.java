@@ -1,0 +1,144 @@
+package io.vela.agent.isolation;
+
+import io.vela.agent.isolation.SystemCalls.Call;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/**
+ * A seccomp filter (seccomp(2), "SECCOMP_SET_MODE_FILTER") for the processes of a branch: what no
+ * Postgres and no program beside it needs, and what has been the way out of many a container.
+ * Refused calls answer EPERM; {@code mount} and {@code move_mount} are not among them, because they
+ * still make the branch's own tree, and ask for a capability that nobody has afterwards; {@code
+ * clone3} answers ENOSYS, because a filter cannot read its arguments and the C library then uses
+ * {@code clone}.
+ */
+final class SystemCallFilter {
+  private static final boolean ARM = "aarch64".equals(System.getProperty("os.arch"));
+
+  /** {@code AUDIT_ARCH_X86_64}, {@code AUDIT_ARCH_AARCH64}. */
+  private static final int ARCHITECTURE = ARM ? 0xC000_00B7 : 0xC000_003E;
+
+  private static final int CLONE = ARM ? 220 : 56;
+  private static final int UNSHARE = ARM ? 97 : 272;
+  private static final int CLONE3 = 435;
+
+  /** Calls of x86-64 that have this bit belong to the x32 interface. */
+  private static final int X32 = 0x4000_0000;
+
+  /** All {@code CLONE_NEW…} flags of {@code clone} and {@code unshare}. */
+  private static final int NEW_NAMESPACES = 0x7E02_0000;
+
+  private static final List<Integer> REFUSED =
+      ARM
+          ? List.of(
+              // ptrace, process_vm_readv, process_vm_writev, add_key, request_key, keyctl, bpf,
+              // perf_event_open, userfaultfd, open_by_handle_at, setns, umount2, pivot_root,
+              // kexec_load, init_module, finit_module, delete_module, acct, reboot, swapon,
+              // swapoff, io_uring_setup, open_tree, fsopen, fsmount, pidfd_getfd
+              117,
+              270,
+              271,
+              217,
+              218,
+              219,
+              280,
+              241,
+              282,
+              265,
+              268,
+              39,
+              41,
+              104,
+              105,
+              273,
+              106,
+              89,
+              142,
+              224,
+              225,
+              425,
+              428,
+              430,
+              432,
+              438)
+          : List.of(
+              101, 310, 311, 248, 249, 250, 321, 298, 323, 304, 308, 166, 155, 246, 175, 313, 176,
+              163, 169, 167, 168, 425, 428, 430, 432, 438);
+
+  private static final int LOAD_WORD = 0x20;
+  private static final int JUMP_IF_EQUAL = 0x15;
+  private static final int JUMP_IF_ANY_BIT = 0x45;
+  private static final int RETURN = 0x06;
+  private static final int ALLOW = 0x7FFF_0000;
+  private static final int KILL_PROCESS = 0x8000_0000;
+  private static final int REFUSE = 0x0005_0000 | 1; // SECCOMP_RET_ERRNO | EPERM
+  private static final int UNKNOWN = 0x0005_0000 | 38; // SECCOMP_RET_ERRNO | ENOSYS
+
+  private static final int NUMBER_AT = 0;
+  private static final int ARCHITECTURE_AT = 4;
+  private static final int FIRST_ARGUMENT_AT = 16;
+
+  private static final long NO_NEW_PRIVILEGES = 38; // PR_SET_NO_NEW_PRIVS
+  private static final long SET_MODE_FILTER = 1;
+  private static final int INSTRUCTION_BYTES = 8;
+
+  private final SystemCalls calls;
+  private final MemorySegment program;
+
+  /** Puts the filter together; nothing is in force yet. */
+  SystemCallFilter(SystemCalls calls) {
+    this.calls = calls;
+    var words = new Words(calls.allocate(INSTRUCTION_BYTES * 160L));
+    words.add(LOAD_WORD, 0, 0, ARCHITECTURE_AT);
+    words.add(JUMP_IF_EQUAL, 1, 0, ARCHITECTURE);
+    words.add(RETURN, 0, 0, KILL_PROCESS);
+    words.add(LOAD_WORD, 0, 0, NUMBER_AT);
+    if (!ARM) {
+      words.add(JUMP_IF_ANY_BIT, 0, 1, X32);
+      words.add(RETURN, 0, 0, UNKNOWN);
+    }
+    words.add(JUMP_IF_EQUAL, 0, 1, CLONE3);
+    words.add(RETURN, 0, 0, UNKNOWN);
+    for (int number : REFUSED) {
+      words.add(JUMP_IF_EQUAL, 0, 1, number);
+      words.add(RETURN, 0, 0, REFUSE);
+    }
+    words.add(JUMP_IF_EQUAL, 2, 0, CLONE);
+    words.add(JUMP_IF_EQUAL, 1, 0, UNSHARE);
+    words.add(RETURN, 0, 0, ALLOW);
+    words.add(LOAD_WORD, 0, 0, FIRST_ARGUMENT_AT);
+    words.add(JUMP_IF_ANY_BIT, 0, 1, NEW_NAMESPACES);
+    words.add(RETURN, 0, 0, REFUSE);
+    words.add(RETURN, 0, 0, ALLOW);
+    // struct sock_fprog: a count, then a pointer.
+    program = calls.allocate(16);
+    program.set(ValueLayout.JAVA_SHORT, 0, (short) words.count);
+    program.set(ValueLayout.JAVA_LONG, 8, words.memory.address());
+  }
+
+  /** Holds for the calling thread and all that it starts from here on, without a way back. */
+  void enforce() throws SystemCallException {
+    calls.call(Call.PRCTL, NO_NEW_PRIVILEGES, 1);
+    calls.call(Call.SECCOMP, SET_MODE_FILTER, 0, program.address());
+  }
+
+  private static final class Words {
+    private final MemorySegment memory;
+    private int count;
+
+    Words(MemorySegment memory) {
+      this.memory = memory;
+    }
+
+    /** {@code struct sock_filter}: code, jump if true, jump if false, constant. */
+    void add(int code, int jumpTrue, int jumpFalse, int constant) {
+      long at = (long) count * INSTRUCTION_BYTES;
+      memory.set(ValueLayout.JAVA_SHORT, at, (short) code);
+      memory.set(ValueLayout.JAVA_BYTE, at + 2, (byte) jumpTrue);
+      memory.set(ValueLayout.JAVA_BYTE, at + 3, (byte) jumpFalse);
+      memory.set(ValueLayout.JAVA_INT, at + 4, constant);
+      count++;
+    }
+  }
+}

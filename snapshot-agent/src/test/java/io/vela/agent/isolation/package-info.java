@@ -1,0 +1,5 @@
+/** Tests on real Postgres. */
+@NullMarked
+package io.vela.agent.isolation;
+
+import org.jspecify.annotations.NullMarked;
