@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.postgresql.ds.PGSimpleDataSource;
 
@@ -19,7 +20,7 @@ import org.postgresql.ds.PGSimpleDataSource;
  * The embedded Postgres for one test class, by its Unix socket, as {@code vela up} runs its
  * catalogue: nothing need be installed, and the tests may be root's or not.
  */
-final class CatalogServer {
+public final class CatalogServer {
   private static final int MAJOR = 18;
   private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
@@ -28,7 +29,7 @@ final class CatalogServer {
   private final Installation installation;
   private LocalCluster cluster;
 
-  CatalogServer() throws CloneException, IOException, InterruptedException {
+  public CatalogServer() throws CloneException, IOException, InterruptedException {
     this.user = ServiceUser.resolve(_ -> {});
     var temporary = Path.of(System.getProperty("java.io.tmpdir"));
     // Unpacking takes seconds: once a host, each version in a folder of its own.
@@ -48,19 +49,49 @@ final class CatalogServer {
         folder.resolve("cluster"), folder.resolve("run"), installation, user, TIMEOUT);
   }
 
-  void start() throws CloneException, InterruptedException {
+  public void start() throws CloneException, InterruptedException {
     cluster = open();
   }
 
-  void stop() throws CloneException {
+  public void stop() throws CloneException {
     cluster.stop(TIMEOUT);
   }
 
-  private Path socket() {
+  /** Ends all of its processes at once, as a crash does. */
+  public void kill() throws IOException {
+    var postmaster = postmaster();
+    postmaster.destroyForcibly();
+    postmaster.onExit().join();
+  }
+
+  /** Lets none of its processes do anything: it is there, and does not answer. */
+  public void freeze() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  public void thaw() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException, InterruptedException {
+    var command = new ArrayList<>(List.of("kill", "-s", name));
+    var postmaster = postmaster();
+    command.add(String.valueOf(postmaster.pid()));
+    postmaster.descendants().map(ProcessHandle::pid).map(String::valueOf).forEach(command::add);
+    // One that has ended meanwhile makes the command fail, and is as good as stopped.
+    new ProcessBuilder(command).start().waitFor();
+  }
+
+  private ProcessHandle postmaster() throws IOException {
+    var file = folder.resolve("cluster/data/postmaster.pid");
+    return ProcessHandle.of(Long.parseLong(Files.readAllLines(file).getFirst())).orElseThrow();
+  }
+
+  Path socket() {
     return Path.of(cluster.endpoint().socket());
   }
 
-  PgConnectOptions options() {
+  public PgConnectOptions options() {
     var port = String.valueOf(socket().getFileName()).replace(".s.PGSQL.", "");
     return new PgConnectOptions()
         .setHost(String.valueOf(socket().getParent()))
@@ -69,7 +100,7 @@ final class CatalogServer {
         .setDatabase(LocalCluster.SUPERUSER);
   }
 
-  PGSimpleDataSource dataSource() {
+  public PGSimpleDataSource dataSource() {
     var source = new PGSimpleDataSource();
     source.setServerNames(new String[] {"localhost"});
     source.setUser(LocalCluster.SUPERUSER);
@@ -80,7 +111,7 @@ final class CatalogServer {
     return source;
   }
 
-  void close() throws CloneException, IOException {
+  public void close() throws CloneException, IOException {
     try {
       cluster.stop(TIMEOUT);
     } finally {
