@@ -9,6 +9,7 @@ import io.vela.config.value.ByteSize;
 import io.vela.config.value.HostPort;
 import java.time.Duration;
 import java.util.List;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -242,7 +243,8 @@ final class HttpBoundsTest {
         third.awaitClosed();
       }
       second.close();
-      org.awaitility.Awaitility.await()
+      Awaitility.await()
+          .ignoreExceptions() // A connection that is closed at once may be reset.
           .untilAsserted(
               () -> {
                 try (var next = connect()) {

@@ -5,9 +5,12 @@ import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.regex.Pattern;
 
 /** A connection on which a test writes what no proper client would. */
 final class RawHttp implements AutoCloseable {
+  private static final Pattern LENGTH =
+      Pattern.compile("(?is)content-length: (\\d+)\r\n(?:[^\r]+\r\n)*\r\n");
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private final Socket socket;
@@ -27,11 +30,23 @@ final class RawHttp implements AutoCloseable {
     return this;
   }
 
-  /** The first bytes of the answer, among them the status line; empty when it was closed. */
+  /** One answer, or what came of it before the connection was closed. */
   String answer() throws IOException {
-    var bytes = new byte[64 * 1024];
-    int count = Math.max(0, socket.getInputStream().read(bytes));
-    return new String(bytes, 0, count, StandardCharsets.ISO_8859_1);
+    var answer = new StringBuilder();
+    while (!isComplete(answer)) {
+      int next = socket.getInputStream().read();
+      if (next < 0) {
+        break;
+      }
+      answer.append((char) next);
+    }
+    return answer.toString();
+  }
+
+  private static boolean isComplete(CharSequence answer) {
+    var length = LENGTH.matcher(answer);
+    return length.find()
+        && answer.length() >= length.end() + Integer.parseInt(length.group(1));
   }
 
   /** Waits until the server has closed the connection. */

@@ -6,6 +6,7 @@ import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.Installation;
 import io.vela.agent.postgres.LocalCluster;
 import io.vela.agent.postgres.PostgresBinaries;
+import io.vela.agent.postgres.RunningProcesses;
 import io.vertx.pgclient.PgConnectOptions;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -57,11 +58,12 @@ public final class CatalogServer {
     cluster.stop(TIMEOUT);
   }
 
-  /** Ends all of its processes at once, as a crash does. */
+  /** Ends its postmaster at once, as a crash does. */
   public void kill() throws IOException {
-    var postmaster = postmaster();
-    postmaster.destroyForcibly();
-    postmaster.onExit().join();
+    for (var process : serving()) {
+      process.destroyForcibly();
+      process.onExit().join();
+    }
   }
 
   /** Lets none of its processes do anything: it is there, and does not answer. */
@@ -75,16 +77,21 @@ public final class CatalogServer {
 
   private void signal(String name) throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("kill", "-s", name));
-    var postmaster = postmaster();
-    command.add(String.valueOf(postmaster.pid()));
-    postmaster.descendants().map(ProcessHandle::pid).map(String::valueOf).forEach(command::add);
+    for (var process : serving()) {
+      command.add(String.valueOf(process.pid()));
+      process.descendants().map(child -> String.valueOf(child.pid())).forEach(command::add);
+    }
     // One that has ended meanwhile makes the command fail, and is as good as stopped.
     new ProcessBuilder(command).start().waitFor();
   }
 
-  private ProcessHandle postmaster() throws IOException {
-    var file = folder.resolve("cluster/data/postmaster.pid");
-    return ProcessHandle.of(Long.parseLong(Files.readAllLines(file).getFirst())).orElseThrow();
+  /** The postmaster, and what it was started by. */
+  private List<ProcessHandle> serving() throws IOException {
+    var data = folder.resolve("cluster/data");
+    return RunningProcesses.list().stream()
+        .filter(process -> process.serves(data))
+        .map(RunningProcesses.Running::handle)
+        .toList();
   }
 
   Path socket() {

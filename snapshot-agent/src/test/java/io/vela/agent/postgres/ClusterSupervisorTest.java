@@ -51,12 +51,11 @@ class ClusterSupervisorTest {
     return ClusterSupervisor.watch("catalogue", first, opening, Sandbox.TIMEOUT, threads);
   }
 
-  private long postmaster() throws Exception {
-    return Long.parseLong(Files.readAllLines(folder.resolve("data/postmaster.pid")).getFirst());
-  }
-
   private void kill() throws Exception {
-    ProcessHandle.of(postmaster()).orElseThrow().destroyForcibly();
+    var data = folder.resolve("data");
+    var serving = RunningProcesses.list().stream().filter(p -> p.serves(data)).toList();
+    assertThat(serving).isNotEmpty();
+    serving.forEach(process -> process.handle().destroyForcibly());
   }
 
   private int query(String sql) throws Exception {
