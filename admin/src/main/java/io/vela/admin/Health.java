@@ -60,7 +60,9 @@ public final class Health {
     synchronized (parts) {
       all = new LinkedHashMap<>(parts);
     }
-    all.values().forEach(Part::begin);
+    for (var part : all.values()) {
+      var _ = part.begin();
+    }
     var states = new LinkedHashMap<String, HealthPart.State>();
     all.forEach((name, part) -> states.put(name, part.now()));
     return states;
