@@ -2,13 +2,12 @@ package io.vela.admin;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.vela.config.HttpConfig;
 import io.vela.config.value.HostPort;
 import io.vela.router.Router;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpMethod;
-import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.RoutingContext;
-import io.vertx.ext.web.handler.BodyHandler;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Clock;
@@ -16,19 +15,21 @@ import java.util.Map;
 
 /** What answers where. */
 final class AdminRoutes {
-  private static final long BODY_LIMIT = 1 << 20;
+  private static final String METRICS = "/metrics";
   private static final Map<Integer, ProblemType> ERRORS =
       Map.of(
           400, ProblemType.MALFORMED,
           404, ProblemType.NOT_FOUND,
-          405, ProblemType.METHOD_NOT_ALLOWED,
-          413, ProblemType.TOO_LARGE);
+          405, ProblemType.METHOD_NOT_ALLOWED);
 
   private final Router router;
   private final Operations operations;
   private final MetricsPage metrics;
   private final HostPort proxy;
   private final Reload reload;
+  private final Health health;
+  private final HttpConfig config;
+  private final Connections connections;
   private final Dispatcher dispatcher;
 
   AdminRoutes(
@@ -37,21 +38,31 @@ final class AdminRoutes {
       MetricsPage metrics,
       HostPort proxy,
       Reload reload,
+      Health health,
+      HttpConfig config,
+      Connections connections,
       Dispatcher dispatcher) {
     this.router = router;
     this.operations = operations;
     this.metrics = metrics;
     this.proxy = proxy;
     this.reload = reload;
+    this.health = health;
+    this.config = config;
+    this.connections = connections;
     this.dispatcher = dispatcher;
   }
 
   io.vertx.ext.web.Router build(Vertx vertx) {
     var routes = io.vertx.ext.web.Router.router(vertx);
-    routes.get("/healthz").handler(context -> dispatcher.open(context, _ -> health()));
-    routes.get("/metrics").handler(context -> dispatcher.open(context, _ -> metrics()));
+    var hosts = new RequestedHost(config);
+    routes.route().handler(context -> admit(context, hosts));
+    routes.get("/healthz").handler(context -> dispatcher.open(context, _ -> health.reply()));
+    switch (config.metrics()) {
+      case OPEN -> routes.get(METRICS).handler(context -> dispatcher.open(context, _ -> metrics()));
+      case TOKEN -> add(routes, HttpMethod.GET, METRICS, _ -> metrics());
+    }
 
-    routes.route("/v1/*").handler(BodyHandler.create(false).setBodyLimit(BODY_LIMIT));
     var branches = new BranchActions(router);
     add(routes, HttpMethod.GET, "/v1/branches", branches::list);
     add(routes, HttpMethod.GET, "/v1/branches/:name", branches::show);
@@ -85,6 +96,17 @@ final class AdminRoutes {
     return routes;
   }
 
+  /** What comes before all else, for every path. */
+  private void admit(RoutingContext context, RequestedHost hosts) {
+    var connection = context.request().connection();
+    connections.working(connection);
+    context.addEndHandler(_ -> connections.answered(connection));
+    hosts
+        .refusal(context.request())
+        .ifPresentOrElse(
+            problem -> Dispatcher.send(context.response(), Reply.problem(problem)), context::next);
+  }
+
   private void add(
       io.vertx.ext.web.Router routes, HttpMethod method, String path, Call.Action action) {
     routes.route(method, path).handler(context -> dispatcher.authorized(context, action));
@@ -92,16 +114,8 @@ final class AdminRoutes {
 
   // What Vert.x refuses by itself, before an action has seen it.
   private static void unanswered(RoutingContext context, ProblemType type) {
-    var detail =
-        switch (type) {
-          case TOO_LARGE -> "a request's body may have %d bytes".formatted(BODY_LIMIT);
-          default -> context.request().method() + " " + context.normalizedPath();
-        };
+    var detail = context.request().method() + " " + context.normalizedPath();
     Dispatcher.send(context.response(), Reply.problem(new Problem(type, detail)));
-  }
-
-  private static Reply health() {
-    return Reply.ok(new JsonObject().put("status", "ok"));
   }
 
   private Reply metrics() {

@@ -1,5 +1,6 @@
 package io.vela.admin;
 
+import io.vela.config.HttpConfig;
 import io.vela.config.value.HostPort;
 import io.vela.router.Router;
 import io.vertx.core.Future;
@@ -18,9 +19,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP server: REST under {@code /v1} for bearers of a system token, {@code /metrics} and
- * {@code /healthz} for anyone who reaches it. One event loop moves bytes; all else runs on virtual
- * threads.
+ * The HTTP server: REST under {@code /v1} for bearers of a token, {@code /healthz} and, unless
+ * configured otherwise, {@code /metrics} for anyone who reaches it. One event loop moves bytes; all
+ * else runs on virtual threads. What somebody without a token can take is bounded: connections,
+ * heads, time; a body is not read.
  */
 public final class AdminServer implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(AdminServer.class);
@@ -42,27 +44,44 @@ public final class AdminServer implements AutoCloseable {
   /**
    * Starts it; returns when it accepts connections.
    *
-   * @param listen where; port 0 takes a free one
+   * @param config where, and how much whoever reaches it may take; port 0 takes a free one
    * @param router asked on virtual threads; not closed by this
    * @param metrics what {@code /metrics} shows
    * @param proxy where Postgres clients connect, for connection strings
    * @param reload run on virtual threads
+   * @param health what {@code /healthz} tells
    * @throws IOException when the address cannot be listened on
    */
   public static AdminServer start(
-      HostPort listen, Router router, MetricsPage metrics, HostPort proxy, Reload reload)
+      HttpConfig config,
+      Router router,
+      MetricsPage metrics,
+      HostPort proxy,
+      Reload reload,
+      Health health)
       throws IOException, InterruptedException {
     var vertx = vertx();
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     var operations = new Operations(router, Clock.systemUTC());
+    var connections = new Connections(vertx, config, metrics.meters());
     var routes =
         new AdminRoutes(
-            router, operations, metrics, proxy, reload, new Dispatcher(router, threads));
+            router,
+            operations,
+            metrics,
+            proxy,
+            reload,
+            health,
+            config,
+            connections,
+            new Dispatcher(router, threads, connections, config.maxBody()));
+    var listen = config.address();
     try {
       var server =
           await(
               vertx
-                  .createHttpServer(new HttpServerOptions().setIdleTimeout(60))
+                  .createHttpServer(options())
+                  .connectionHandler(connections::opened)
                   .requestHandler(routes.build(vertx))
                   .listen(listen.port(), listen.host()));
       var address = new HostPort(listen.host(), server.actualPort());
@@ -92,6 +111,14 @@ public final class AdminServer implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  // HTTP/1.1 only: over HTTP/2 one connection would be as many requests as it likes.
+  private static HttpServerOptions options() {
+    return new HttpServerOptions()
+        .setMaxInitialLineLength(4096)
+        .setMaxHeaderSize(8192)
+        .setHttp2ClearTextEnabled(false);
   }
 
   // No files are served, so Vert.x needs no cache of them on disk.

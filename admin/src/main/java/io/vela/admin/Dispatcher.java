@@ -1,5 +1,7 @@
 package io.vela.admin;
 
+import io.vela.config.value.BranchName;
+import io.vela.config.value.ByteSize;
 import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
@@ -10,8 +12,11 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.util.HashMap;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,40 +27,91 @@ final class Dispatcher {
 
   private final Router router;
   private final ExecutorService threads;
+  private final Connections connections;
+  private final ByteSize maxBody;
 
   /**
    * @param threads virtual ones
+   * @param maxBody of a request
    */
-  Dispatcher(Router router, ExecutorService threads) {
+  Dispatcher(Router router, ExecutorService threads, Connections connections, ByteSize maxBody) {
     this.router = router;
     this.threads = threads;
+    this.connections = connections;
+    this.maxBody = maxBody;
   }
 
-  /** Runs the action for whoever asks. */
+  /** Work whose outcome is answered on the event loop. */
+  @FunctionalInterface
+  private interface Work<T> {
+    T run() throws Exception;
+  }
+
+  /** Runs the action for whoever asks; nothing of a body is kept. */
   void open(RoutingContext context, Call.Action action) {
-    dispatch(context, action);
+    var call = call(context, Buffer.buffer());
+    aside(context, () -> action.run(call), reply -> send(context.response(), reply));
   }
 
-  /** Runs the action for the bearer of a token that grants it. */
+  /**
+   * Runs the action for the bearer of a token that grants it. Only then its body is read: who has
+   * shown nothing takes no memory.
+   */
   void authorized(RoutingContext context, Call.Action action) {
     var bearer = bearer(context.request().getHeader(HttpHeaders.AUTHORIZATION));
-    dispatch(
+    var about = call(context, Buffer.buffer()).about();
+    context.request().pause();
+    aside(
         context,
-        call -> {
-          if (bearer == null) {
-            return unauthorized("no bearer token was sent");
-          }
-          try {
-            router.authorize(bearer, call.about());
-          } catch (RouteException e) {
-            return switch (e.failure()) {
-              case RouteFailure.BadToken _, RouteFailure.Malformed _ ->
-                  unauthorized("the token is not valid");
-              default -> Reply.problem(Problem.of(e.failure()));
-            };
-          }
-          return action.run(call);
-        });
+        () -> refusal(bearer, about),
+        refusal ->
+            refusal.ifPresentOrElse(
+                reply -> refuse(context, reply), () -> readThenRun(context, action)));
+  }
+
+  private Optional<Reply> refusal(@Nullable Secret bearer, Optional<BranchName> about) {
+    if (bearer == null) {
+      return Optional.of(unauthorized("no bearer token was sent"));
+    }
+    try {
+      router.authorize(bearer, about);
+      return Optional.empty();
+    } catch (RouteException e) {
+      return Optional.of(
+          switch (e.failure()) {
+            case RouteFailure.BadToken _, RouteFailure.Malformed _ ->
+                unauthorized("the token is not valid");
+            default -> Reply.problem(Problem.of(e.failure()));
+          });
+    }
+  }
+
+  private void refuse(RoutingContext context, Reply reply) {
+    var connection = context.request().connection();
+    send(context.response(), reply);
+    if (!context.request().isEnded()) {
+      connections.reading(connection);
+      Body.discard(context.request(), () -> connections.answered(connection));
+    }
+  }
+
+  private void readThenRun(RoutingContext context, Call.Action action) {
+    var connection = context.request().connection();
+    connections.reading(connection);
+    Body.read(context.request(), maxBody)
+        .onSuccess(
+            body -> {
+              connections.working(connection);
+              var call = call(context, body);
+              aside(context, () -> action.run(call), reply -> send(context.response(), reply));
+            })
+        .onFailure(
+            e -> {
+              if (e instanceof ProblemException problem) {
+                refuse(context, Reply.problem(problem.problem()));
+              }
+              // Else the connection has broken: there is nobody to answer.
+            });
   }
 
   private static Reply unauthorized(String detail) {
@@ -64,38 +120,38 @@ final class Dispatcher {
             ProblemType.UNAUTHORIZED, detail, "Send \"Authorization: Bearer vela_ID_SECRET\"."));
   }
 
-  private void dispatch(RoutingContext context, Call.Action action) {
+  private <T> void aside(RoutingContext context, Work<T> work, Consumer<T> then) {
     var eventLoop = context.vertx().getOrCreateContext();
-    var call = call(context);
-    var response = context.response();
     try {
       threads.execute(
           () -> {
-            var reply = run(context, action, call);
-            eventLoop.runOnContext(_ -> send(response, reply));
+            try {
+              var result = work.run();
+              eventLoop.runOnContext(_ -> then.accept(result));
+            } catch (Exception e) {
+              var problem = problem(context, e);
+              eventLoop.runOnContext(_ -> refuse(context, problem));
+            }
           });
     } catch (RejectedExecutionException e) {
-      send(response, shuttingDown());
+      send(context.response(), shuttingDown());
     }
   }
 
-  private static Reply run(RoutingContext context, Call.Action action, Call call) {
-    try {
-      return action.run(call);
-    } catch (ProblemException e) {
-      return Reply.problem(e.problem());
-    } catch (RouteException e) {
-      return Reply.problem(Problem.of(e.failure()));
-    } catch (InterruptedException e) {
-      return shuttingDown();
-    } catch (Exception e) {
-      log.error(
-          "request failed method={} path={}",
-          context.request().method(),
-          context.normalizedPath(),
-          e);
-      return Reply.problem(new Problem(ProblemType.INTERNAL, "the server's log says more"));
-    }
+  private static Reply problem(RoutingContext context, Exception failure) {
+    return switch (failure) {
+      case ProblemException e -> Reply.problem(e.problem());
+      case RouteException e -> Reply.problem(Problem.of(e.failure()));
+      case InterruptedException _ -> shuttingDown();
+      default -> {
+        log.error(
+            "request failed method={} path={}",
+            context.request().method(),
+            context.normalizedPath(),
+            failure);
+        yield Reply.problem(new Problem(ProblemType.INTERNAL, "the server's log says more"));
+      }
+    };
   }
 
   /** Answers; nothing when the client has gone. */
@@ -118,14 +174,10 @@ final class Dispatcher {
     return Reply.problem(new Problem(ProblemType.SHUTTING_DOWN, "Vela is shutting down"));
   }
 
-  private static Call call(RoutingContext context) {
+  private static Call call(RoutingContext context, Buffer body) {
     var query = new HashMap<String, String>();
     context.queryParams().forEach(entry -> query.putIfAbsent(entry.getKey(), entry.getValue()));
-    var body = context.body() == null ? null : context.body().buffer();
-    return new Call(
-        java.util.Map.copyOf(context.pathParams()),
-        java.util.Map.copyOf(query),
-        body == null ? Buffer.buffer() : body);
+    return new Call(Map.copyOf(context.pathParams()), Map.copyOf(query), body);
   }
 
   // The scheme's name is without case (RFC 9110, 11.1).

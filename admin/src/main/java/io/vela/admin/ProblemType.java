@@ -22,6 +22,7 @@ enum ProblemType {
   IN_USE(409, "It is in use"),
   BRANCH_DELETED(410, "The branch has been deleted"),
   TOO_LARGE(413, "The request is too large"),
+  MISDIRECTED(421, "This server is not called so"),
   UNSUPPORTED_SOURCE(422, "The source cannot be imported"),
   BINARIES_MISSING(422, "Postgres programs are missing"),
   INVALID_CONFIGURATION(422, "The configuration cannot be used"),

@@ -35,7 +35,7 @@ record Reply(int status, String mediaType, Buffer body) {
     return new Reply(problem.type().status(), Problem.MEDIA_TYPE, problem.toJson().toBuffer());
   }
 
-  private static Reply json(int status, JsonObject json) {
+  static Reply json(int status, JsonObject json) {
     return new Reply(status, "application/json", json.toBuffer());
   }
 }

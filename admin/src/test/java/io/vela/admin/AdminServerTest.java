@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vela.config.ConfigException;
 import io.vela.config.ConfigException.ConfigError;
+import io.vela.config.HttpConfig;
 import io.vela.config.LiveConfig;
 import io.vela.config.value.HostPort;
 import io.vertx.core.json.JsonObject;
@@ -18,7 +19,10 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,17 +37,17 @@ final class AdminServerTest {
   private final MetricsPage metrics = new MetricsPage();
   private final HttpClient client = HttpClient.newHttpClient();
   private Optional<ConfigException> brokenFile = Optional.empty();
+  private final Health health = new Health(metrics.meters(), Thread::startVirtualThread);
   private AdminServer server;
 
   @BeforeEach
   void start() throws Exception {
-    server =
-        AdminServer.start(
-            new HostPort("127.0.0.1", 0),
-            router,
-            metrics,
-            new HostPort("127.0.0.1", 6432),
-            this::reload);
+    server = start(HttpConfig.at(new HostPort("127.0.0.1", 0)));
+  }
+
+  private AdminServer start(HttpConfig config) throws Exception {
+    return AdminServer.start(
+        config, router, metrics, new HostPort("127.0.0.1", 6432), this::reload, health);
   }
 
   private LiveConfig.Change reload() throws ConfigException {
@@ -64,8 +68,64 @@ final class AdminServerTest {
   void healthAndMetricsAreOpen() throws Exception {
     metrics.meters().counter("vela_things").increment();
 
-    assertThat(send("GET", "/healthz", "", "").body()).isEqualTo("{\"status\":\"ok\"}");
+    assertThat(send("GET", "/healthz", "", "").body())
+        .isEqualTo("{\"status\":\"ok\",\"parts\":{}}");
     assertThat(send("GET", "/metrics", "", "").body()).contains("vela_things_total 1.0");
+  }
+
+  @Test
+  void healthTellsEachPartAndIsDownWhileOneIs() throws Exception {
+    var catalogue = new AtomicReference<>(HealthPart.State.up("it answers"));
+    health.add("catalogue", catalogue::get);
+    health.add("pool", () -> HealthPart.State.up("it can be written"));
+
+    assertThat(json(send("GET", "/healthz", "", "")))
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"status": "ok", "parts": {
+                  "catalogue": {"status": "ok", "detail": "it answers"},
+                  "pool": {"status": "ok", "detail": "it can be written"}}}
+                """));
+
+    catalogue.set(HealthPart.State.down("its server has ended"));
+
+    var down =
+        Awaitility.await()
+            .until(() -> send("GET", "/healthz", "", ""), answer -> answer.statusCode() == 503);
+    assertThat(new JsonObject(down.body()).getJsonObject("parts").getJsonObject("catalogue"))
+        .isEqualTo(new JsonObject().put("status", "down").put("detail", "its server has ended"));
+    assertThat(new JsonObject(down.body()).getString("status")).isEqualTo("down");
+    assertThat(send("GET", "/metrics", "", "").body())
+        .contains("vela_health{part=\"catalogue\"} 0.0")
+        .contains("vela_health{part=\"pool\"} 1.0");
+  }
+
+  @Test
+  void aPartThatFailsOrDoesNotAnswerIsDownAndIsAskedOnceOnly() throws Exception {
+    var asked = new AtomicInteger();
+    var hold = new CountDownLatch(1);
+    health.add(
+        "hangs",
+        () -> {
+          asked.incrementAndGet();
+          hold.await();
+          return HealthPart.State.up("at last");
+        });
+    health.add(
+        "fails",
+        () -> {
+          throw new IOException("/secret/path");
+        });
+
+    for (int i = 0; i < 3; i++) {
+      var answer = send("GET", "/healthz", "", "");
+      assertThat(answer.statusCode()).isEqualTo(503);
+      assertThat(answer.body()).contains("no answer within 2 s").doesNotContain("secret");
+    }
+    assertThat(asked).hasValue(1);
+    hold.countDown();
+    Awaitility.await().until(() -> send("GET", "/healthz", "", "").body().contains("at last"));
   }
 
   @Test
@@ -440,10 +500,7 @@ final class AdminServerTest {
 
   @Test
   void anAddressInUseIsAnErrorThatSaysSo() {
-    assertThatThrownBy(
-            () ->
-                AdminServer.start(
-                    server.address(), router, metrics, server.address(), this::reload))
+    assertThatThrownBy(() -> start(HttpConfig.at(server.address())))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("in use");
   }

@@ -3,6 +3,7 @@ package io.vela.admin;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vela.config.HttpConfig;
 import io.vela.config.value.HostPort;
 import io.vertx.core.Vertx;
 import java.time.Clock;
@@ -53,15 +54,21 @@ final class OpenApiTest {
     try (var threads = Executors.newVirtualThreadPerTaskExecutor();
         var router = new FakeRouter()) {
       var served = new TreeSet<String>();
+      var metrics = new MetricsPage();
+      var config = HttpConfig.DEFAULT;
+      var connections = new Connections(vertx, config, metrics.meters());
       new AdminRoutes(
               router,
               new Operations(router, Clock.systemUTC()),
-              new MetricsPage(),
+              metrics,
               new HostPort("127.0.0.1", 1),
               () -> {
                 throw new AssertionError("nobody asks");
               },
-              new Dispatcher(router, threads))
+              new Health(metrics.meters(), threads),
+              config,
+              connections,
+              new Dispatcher(router, threads, connections, config.maxBody()))
           .build(vertx).getRoutes().stream()
               .filter(route -> route.methods() != null)
               .forEach(

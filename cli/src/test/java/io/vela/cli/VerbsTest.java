@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vela.admin.AdminServer;
 import io.vela.admin.FakeRouter;
+import io.vela.admin.Health;
 import io.vela.admin.MetricsPage;
 import io.vela.cli.client.ClientFile;
+import io.vela.config.HttpConfig;
 import io.vela.config.LiveConfig;
 import io.vela.config.value.HostPort;
 import io.vela.config.value.Secret;
@@ -45,9 +47,15 @@ final class VerbsTest {
   void start() throws Exception {
     data = Files.createDirectory(folder.resolve("data"));
     var proxy = new HostPort("127.0.0.1", 6432);
+    var metrics = new MetricsPage();
     server =
         AdminServer.start(
-            new HostPort("127.0.0.1", 0), router, new MetricsPage(), proxy, () -> reloaded);
+            HttpConfig.at(new HostPort("127.0.0.1", 0)),
+            router,
+            metrics,
+            proxy,
+            () -> reloaded,
+            new Health(metrics.meters(), Thread::startVirtualThread));
     new ClientFile("http://" + server.address(), proxy, new Secret(FakeRouter.BEARER)).write(data);
   }
 

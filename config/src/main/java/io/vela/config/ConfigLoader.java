@@ -98,7 +98,7 @@ public final class ConfigLoader {
       root.error("listen", "expected at least one address");
       listen = defaults.listen();
     }
-    var http = root.scalar("http", HostPort::parse, defaults.http());
+    var http = http(root, defaults.http());
     var data = root.scalar("data", paths::parse, defaults.data());
     var pool = pool(root.section("pool"), paths);
     var postgres = postgres(root.section("postgres"), paths);
@@ -109,6 +109,29 @@ public final class ConfigLoader {
     root.end();
     return new VelaConfig(
         listen, http, data, pool, postgres, catalogUrl, baselines, limits, network);
+  }
+
+  // An address alone is as a section that has only that.
+  private static HttpConfig http(YamlSection root, HttpConfig standard) {
+    if (root.isScalar("http")) {
+      return standard.withAddress(root.scalar("http", HostPort::parse, standard.address()));
+    }
+    var section = root.section("http");
+    var http =
+        new HttpConfig(
+            section.scalar("address", HostPort::parse, standard.address()),
+            section.scalars("hosts", HttpConfig::validHost, standard.hosts()),
+            section.scalar("metrics", HttpConfig.MetricsAccess::parse, standard.metrics()),
+            section.scalar(
+                "max-connections", text -> atLeastOne(integer(text)), standard.maxConnections()),
+            section.scalar(
+                "max-body",
+                text -> HttpConfig.validMaxBody(ByteSize.parse(text)),
+                standard.maxBody()),
+            section.scalar("header-timeout", ConfigLoader::positive, standard.headerTimeout()),
+            section.scalar("body-timeout", ConfigLoader::positive, standard.bodyTimeout()));
+    section.end();
+    return http;
   }
 
   private static PoolConfig pool(YamlSection section, Paths paths) {

@@ -1,7 +1,6 @@
 package io.vela.config;
 
 import io.vela.config.value.BaselineName;
-import io.vela.config.value.HostPort;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,7 +11,7 @@ import java.util.Optional;
  * Everything that can be set, valid once it exists. See {@code vela.yaml} in the documentation.
  *
  * @param listen where Postgres clients connect
- * @param http where REST, metrics and health answer
+ * @param http how REST, metrics and health are served
  * @param data Vela's own folder
  * @param pool storage of snapshots and clones
  * @param postgres what instances run on
@@ -24,7 +23,7 @@ import java.util.Optional;
  */
 public record VelaConfig(
     List<ListenerConfig> listen,
-    HostPort http,
+    HttpConfig http,
     Path data,
     PoolConfig pool,
     PostgresConfig postgres,
@@ -52,7 +51,7 @@ public record VelaConfig(
   public static VelaConfig defaults(Path data) {
     return new VelaConfig(
         List.of(ListenerConfig.DEFAULT),
-        new HostPort("127.0.0.1", 6433),
+        HttpConfig.DEFAULT,
         data,
         PoolConfig.DEFAULT,
         PostgresConfig.DEFAULT,
@@ -68,8 +67,8 @@ public record VelaConfig(
         listen, http, other, pool, postgres, catalogUrl, baselines, limits, network);
   }
 
-  /** The same with another HTTP address. */
-  public VelaConfig withHttp(HostPort other) {
+  /** The same with HTTP served otherwise. */
+  public VelaConfig withHttp(HttpConfig other) {
     return new VelaConfig(
         listen, other, data, pool, postgres, catalogUrl, baselines, limits, network);
   }

@@ -60,6 +60,14 @@ final class YamlSection {
     }
   }
 
+  /** Whether a key has a single value, and not a section below it. */
+  boolean isScalar(String key) {
+    return Optional.ofNullable(entries.get(key))
+        .map(Entry::value)
+        .filter(node -> node instanceof ScalarNode && !isNull(node))
+        .isPresent();
+  }
+
   /** The section below a key. */
   YamlSection section(String key) {
     return of(file, child(key), value(key), errors);

@@ -58,7 +58,16 @@ final class ConfigLoaderTest {
 
     assertThat(config.listen())
         .containsExactly(new ListenerConfig(new HostPort("127.0.0.1", 6432), Optional.empty()));
-    assertThat(config.http()).isEqualTo(new HostPort("127.0.0.1", 6433));
+    assertThat(config.http())
+        .isEqualTo(
+            new HttpConfig(
+                new HostPort("127.0.0.1", 6433),
+                List.of(),
+                HttpConfig.MetricsAccess.OPEN,
+                256,
+                new ByteSize(64L << 10),
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(10)));
     assertThat(config.data()).isEqualTo(Path.of("/home/vera/.vela"));
     assertThat(config.pool().driver()).isEqualTo("auto");
     assertThat(config.pool().path()).isEmpty();
@@ -84,6 +93,16 @@ final class ConfigLoaderTest {
     assertThat(config.limits().startupHold()).isEqualTo(new ByteSize(64L << 10));
     assertThat(config.limits().running()).isEqualTo(RunningLimits.NONE);
     assertThat(config.network()).isEqualTo(NetworkConfig.DEFAULT);
+  }
+
+  @Test
+  void anAddressAloneSetsWhereHttpAnswers() throws Exception {
+    assertThat(parse("http: 127.0.0.1:7002").http())
+        .isEqualTo(HttpConfig.at(new HostPort("127.0.0.1", 7002)));
+    assertThatThrownBy(() -> parse("http: {adress: 127.0.0.1:7002}"))
+        .hasMessageContaining("http.adress: unknown key; expected one of address, hosts");
+    assertThatThrownBy(() -> parse("http:\n  hosts: [\"vela.example.com:6433\"]"))
+        .hasMessageContaining("vela.yaml:2: http.hosts[0]: expected a host name or address");
   }
 
   @Test
@@ -119,7 +138,14 @@ final class ConfigLoaderTest {
                 default-branch: dev
               - address: 10.0.0.1:7001
                 auth: [scram]
-            http: 127.0.0.1:7002
+            http:
+              address: 127.0.0.1:7002
+              hosts: [Vela.Example.com, 10.0.0.5, "fd00::5"]
+              metrics: token
+              max-connections: 9
+              max-body: 2kB
+              header-timeout: 3s
+              body-timeout: 4s
             data: ~/else
             pool: {driver: btrfs, path: pool, loop-size: 1TB, reserve: 2GB}
             postgres:
@@ -168,7 +194,14 @@ final class ConfigLoaderTest {
                         .withAuth(
                             new AuthConfig(
                                 java.util.Set.of(AuthConfig.Method.SCRAM), java.util.Map.of()))),
-                new HostPort("127.0.0.1", 7002),
+                new HttpConfig(
+                    new HostPort("127.0.0.1", 7002),
+                    List.of("vela.example.com", "10.0.0.5", "fd00::5"),
+                    HttpConfig.MetricsAccess.TOKEN,
+                    9,
+                    new ByteSize(2L << 10),
+                    Duration.ofSeconds(3),
+                    Duration.ofSeconds(4)),
                 Path.of("/home/vera/else"),
                 new PoolConfig(
                     "btrfs",

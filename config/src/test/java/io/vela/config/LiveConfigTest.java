@@ -63,7 +63,7 @@ class LiveConfigTest {
 
   @Test
   void theSameAgainChangesNothing() {
-    var change = live.apply(started.withHttp(new HostPort("127.0.0.1", 6433)));
+    var change = live.apply(started.withHttp(HttpConfig.at(new HostPort("127.0.0.1", 6433))));
 
     assertThat(change.applied()).isEmpty();
     assertThat(change.needRestart()).isEmpty();

@@ -2,6 +2,7 @@ package io.vela.proxy;
 
 import io.netty.channel.EventLoopGroup;
 import io.vela.config.ListenerConfig;
+import io.vela.config.value.HostPort;
 import io.vela.proxy.net.Entrance;
 import io.vela.proxy.net.Listener;
 import io.vela.proxy.net.Transport;
@@ -24,6 +25,7 @@ final class Doors implements AutoCloseable {
   private final EventLoopGroup eventLoops;
   private final SessionServices services;
   private List<Door> open = List.of();
+  private List<ListenerConfig> wanted = List.of();
 
   /** One of them, as it was configured. */
   private record Door(ListenerConfig config, Listener listener, Entrance entrance) {}
@@ -39,6 +41,19 @@ final class Doors implements AutoCloseable {
     return open.stream().map(door -> door.listener().address()).toList();
   }
 
+  /** The configured addresses where nobody is accepted. */
+  synchronized List<HostPort> missing() {
+    return wanted.stream()
+        .map(ListenerConfig::address)
+        .filter(
+            address ->
+                open.stream()
+                    .noneMatch(
+                        door ->
+                            door.config().address().equals(address) && door.listener().isOpen()))
+        .toList();
+  }
+
   /**
    * Opens all. Blocks until every one accepts.
    *
@@ -47,6 +62,7 @@ final class Doors implements AutoCloseable {
    */
   synchronized void open(List<ListenerConfig> configs) throws IOException, TlsException {
     var doors = new ArrayList<Door>();
+    wanted = List.copyOf(configs);
     try {
       for (var config : configs) {
         doors.add(open(config));
@@ -84,6 +100,7 @@ final class Doors implements AutoCloseable {
     var problems = new ArrayList<String>();
     var former = new ArrayList<>(open);
     var doors = new ArrayList<Door>();
+    wanted = List.copyOf(configs);
     for (var config : configs) {
       var door = take(former, config);
       if (door.isPresent()) {

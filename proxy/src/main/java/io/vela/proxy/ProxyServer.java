@@ -5,6 +5,7 @@ import io.netty.channel.EventLoopGroup;
 import io.vela.config.LimitsConfig;
 import io.vela.config.ListenerConfig;
 import io.vela.config.NetworkConfig;
+import io.vela.config.value.HostPort;
 import io.vela.config.value.Secret;
 import io.vela.proxy.auth.Authenticator;
 import io.vela.proxy.backend.BackendConnector;
@@ -169,6 +170,11 @@ public final class ProxyServer {
   /** Where clients connect, in the order of the configuration, with the real ports. */
   public List<InetSocketAddress> addresses() {
     return doors.addresses();
+  }
+
+  /** The configured addresses where no clients are accepted. */
+  public List<HostPort> missing() {
+    return doors.missing();
   }
 
   /** Ends all sessions now, with or without a transaction open; cuts short the drain of close. */

@@ -44,9 +44,11 @@ final class AgentWork implements BranchWork {
   private final CloneService agent;
   private final RoleContents contents;
   private final WarmClones warm;
+  private final Doubts doubts;
   private final Function<BaselineName, Optional<SnapshotId>> current;
 
   /**
+   * @param doubts what is not known of the catalogue, and how it is put right
    * @param current the snapshot that new branches come from
    */
   AgentWork(
@@ -55,6 +57,7 @@ final class AgentWork implements BranchWork {
       CloneService agent,
       RoleContents contents,
       WarmClones warm,
+      Doubts doubts,
       Function<BaselineName, Optional<SnapshotId>> current) {
     this.config = config;
     this.current = current;
@@ -62,6 +65,7 @@ final class AgentWork implements BranchWork {
     this.agent = agent;
     this.contents = contents;
     this.warm = warm;
+    this.doubts = doubts;
   }
 
   /** What the branches of a policy are started with. */
@@ -72,6 +76,7 @@ final class AgentWork implements BranchWork {
   @Override
   public Optional<HandedOut> handOut(BranchName name, BaselineName from, BranchSettings settings)
       throws RouteException {
+    doubts.settle(name);
     var taken = warm.take(from);
     if (taken.isEmpty()) {
       return Optional.empty();
@@ -84,6 +89,8 @@ final class AgentWork implements BranchWork {
       if (e.failure() instanceof RouteFailure.AlreadyExists) {
         warm.giveBack(clone);
       } else {
+        // Until it has been taken back the name is not known to be free.
+        doubts.add(name, "hand-out", () -> catalog.warm().takeBack(clone.id()));
         warm.discard(clone);
       }
       throw e;
@@ -114,6 +121,7 @@ final class AgentWork implements BranchWork {
   public BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
       throws RouteException {
     while (true) {
+      doubts.settle(name);
       var snapshot =
           current
               .apply(from)
@@ -150,20 +158,26 @@ final class AgentWork implements BranchWork {
       created(row, "clone");
       return row;
     } catch (RouteException e) {
-      undo(name, clone);
+      if (e.failure() instanceof RouteFailure.CatalogUnavailable) {
+        // Nobody knows whether the row was written. While that is so the clone stays: if Vela ends,
+        // the next start finds both, or a clone without a row, which goes.
+        doubts.add(name, "creation", () -> undo(name, clone));
+      } else {
+        destroyClone(name, clone);
+      }
       throw e;
     }
   }
 
-  /**
-   * Nobody may know whether the row was written. While that is so the clone stays: the next start
-   * finds both, or a clone without a row, which goes.
-   */
-  private void undo(BranchName name, CloneId clone) {
+  private void undo(BranchName name, CloneId clone) throws RouteException {
+    catalog.removeBranch(clone);
+    destroyClone(name, clone);
+  }
+
+  private void destroyClone(BranchName name, CloneId clone) {
     try {
-      catalog.removeBranch(clone);
       agent.destroyClone(clone);
-    } catch (CloneException | RouteException e) {
+    } catch (CloneException e) {
       log.warn(
           "half-made branch left for the next start branch={} clone={} cause=\"{}\"",
           name,
@@ -217,7 +231,14 @@ final class AgentWork implements BranchWork {
 
   @Override
   public void condemn(BranchRow branch) throws RouteException {
-    catalog.setPhase(branch.id(), Phase.DELETING);
+    doubts.settle(branch.name());
+    try {
+      catalog.setPhase(branch.id(), Phase.DELETING);
+    } catch (RouteException e) {
+      // It was refused: the next start of Vela must not find that it goes.
+      doubts.add(branch.name(), "deletion", () -> catalog.setPhase(branch.id(), Phase.READY));
+      throw e;
+    }
   }
 
   @Override
@@ -240,7 +261,12 @@ final class AgentWork implements BranchWork {
               "branch \"" + branch.name() + "\" could not be deleted", e.failure()),
           e);
     }
-    catalog.removeBranch(branch.id());
+    try {
+      catalog.removeBranch(branch.id());
+    } catch (RouteException _) {
+      // Its data has gone and its row says that it goes: it is deleted, whenever the row follows.
+      doubts.add(branch.name(), "removal", () -> catalog.removeBranch(branch.id()));
+    }
     contents.forget(branch.cloneId());
     catalog.record(new Event("branch.deleted", branch.name().value(), "clone " + branch.cloneId()));
     log.info("branch deleted branch={} clone={}", branch.name(), branch.cloneId());

@@ -13,15 +13,19 @@ import io.vela.router.Router.WarmView;
 import io.vela.router.catalog.BaselineRow;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Event;
+import io.vela.router.catalog.SnapshotRow;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.ToIntFunction;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,8 +37,12 @@ import org.slf4j.LoggerFactory;
 final class Baselines {
   private static final Logger log = LoggerFactory.getLogger(Baselines.class);
 
+  private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
+  private static final int SWITCH_TRIES = 30;
+
   private final Catalog catalog;
   private final CloneService agent;
+  private final Executor threads;
   private final ConcurrentSkipListMap<BaselineName, BaselineRow> rows =
       new ConcurrentSkipListMap<>();
   private final ConcurrentMap<SnapshotId, SnapshotInfo> snapshots = new ConcurrentHashMap<>();
@@ -42,9 +50,13 @@ final class Baselines {
   /** Imports one at a time: each is bound by disk or network. */
   private final ReentrantLock imports = new ReentrantLock();
 
-  Baselines(Catalog catalog, CloneService agent) {
+  /**
+   * @param threads a virtual thread a task
+   */
+  Baselines(Catalog catalog, CloneService agent, Executor threads) {
     this.catalog = catalog;
     this.agent = agent;
+    this.threads = threads;
   }
 
   /** Takes over what was found at start. */
@@ -92,22 +104,13 @@ final class Baselines {
         return;
       }
       var snapshot = agent.createSnapshot(SnapshotId.random(), source, progress);
-      BaselineRow row;
       try {
-        row = catalog.switchBaseline(name, snapshot.id());
-      } catch (RouteException e) {
-        agent.destroySnapshot(snapshot.id());
+        taken(switchTo(name, snapshot), snapshot);
+      } catch (RouteException | InterruptedException e) {
+        // Nobody knows whether the snapshot is the current one: its volume stays until that is so.
+        threads.execute(() -> lookUp(name, snapshot));
         throw e;
       }
-      snapshots.put(snapshot.id(), snapshot);
-      rows.put(name, row);
-      log.info(
-          "baseline imported baseline={} snapshot={} bytes={} clean={}",
-          name,
-          snapshot.id(),
-          snapshot.bytes(),
-          snapshot.clean());
-      catalog.record(new Event("baseline.imported", name.value(), "snapshot " + snapshot.id()));
       removeUnused();
     } catch (CloneException e) {
       throw new RouteException(
@@ -119,13 +122,89 @@ final class Baselines {
     }
   }
 
-  /** Removes snapshots that nothing comes from any more. What fails is left for the next start. */
+  /** What took so long to bring in is not given up because the catalogue is away for a moment. */
+  private BaselineRow switchTo(BaselineName name, SnapshotInfo snapshot)
+      throws RouteException, InterruptedException {
+    for (int tries = 1; ; tries++) {
+      try {
+        return catalog.switchBaseline(name, snapshot.id());
+      } catch (RouteException e) {
+        if (tries == SWITCH_TRIES) {
+          throw e;
+        }
+        Thread.sleep(BETWEEN_LOOKS);
+      }
+    }
+  }
+
+  private void taken(BaselineRow row, SnapshotInfo snapshot) {
+    snapshots.put(snapshot.id(), snapshot);
+    rows.put(row.name(), row);
+    log.info(
+        "baseline imported baseline={} snapshot={} bytes={} clean={}",
+        row.name(),
+        snapshot.id(),
+        snapshot.bytes(),
+        snapshot.clean());
+    catalog.record(new Event("baseline.imported", row.name().value(), "snapshot " + snapshot.id()));
+  }
+
+  /** Finds out what became of a switch whose answer was lost, as soon as that can be asked. */
+  private void lookUp(BaselineName name, SnapshotInfo snapshot) {
+    try {
+      while (true) {
+        try {
+          imports.lockInterruptibly();
+          try {
+            settle(name, snapshot);
+            return;
+          } finally {
+            imports.unlock();
+          }
+        } catch (RouteException e) {
+          Thread.sleep(BETWEEN_LOOKS);
+        }
+      }
+    } catch (InterruptedException e) {
+      log.warn("snapshot left for the next start baseline={} snapshot={}", name, snapshot.id());
+    } catch (CloneException e) {
+      log.warn(
+          "snapshot left for the next start snapshot={} cause=\"{}\"",
+          snapshot.id(),
+          e.failure().message());
+    }
+  }
+
+  private void settle(BaselineName name, SnapshotInfo snapshot)
+      throws RouteException, CloneException {
+    catalog.settle();
+    var current =
+        catalog.baselines().stream()
+            .filter(row -> row.name().equals(name) && row.current().equals(snapshot.id()))
+            .findFirst();
+    if (current.isPresent()) {
+      taken(current.get(), snapshot);
+      removeUnused();
+    } else {
+      agent.destroySnapshot(snapshot.id());
+      log.info("snapshot that is no baseline's removed snapshot={}", snapshot.id());
+    }
+  }
+
+  /**
+   * Removes snapshots that nothing comes from any more: those without a row, also when it went in a
+   * call whose answer was lost. What fails is left for the next call or start.
+   */
   void removeUnused() {
     try {
-      for (var id : catalog.removeUnusedSnapshots()) {
-        snapshots.remove(id);
-        agent.destroySnapshot(id);
-        log.info("unused snapshot removed snapshot={}", id);
+      catalog.removeUnusedSnapshots();
+      var kept = catalog.snapshots().stream().map(SnapshotRow::id).collect(Collectors.toSet());
+      for (var id : snapshots.keySet()) {
+        if (!kept.contains(id)) {
+          agent.destroySnapshot(id);
+          snapshots.remove(id);
+          log.info("unused snapshot removed snapshot={}", id);
+        }
       }
     } catch (RouteException e) {
       log.warn("unused snapshots not removed cause=\"{}\"", e.failure().message());

@@ -32,6 +32,7 @@ final class BranchDesk {
   private final BranchViews views;
   private final Baselines baselines;
   private final Catalog catalog;
+  private final Doubts doubts;
   private final SessionDirectory attendance;
 
   BranchDesk(
@@ -39,11 +40,13 @@ final class BranchDesk {
       BranchViews views,
       Baselines baselines,
       Catalog catalog,
+      Doubts doubts,
       SessionDirectory attendance) {
     this.branches = branches;
     this.views = views;
     this.baselines = baselines;
     this.catalog = catalog;
+    this.doubts = doubts;
     this.attendance = attendance;
   }
 
@@ -144,7 +147,13 @@ final class BranchDesk {
 
   BranchView configure(BranchName name, BranchSettings settings) throws RouteException {
     var row = existingRow(name);
-    catalog.setSettings(row.id(), settings);
+    doubts.settle(name);
+    try {
+      catalog.setSettings(row.id(), settings);
+    } catch (RouteException e) {
+      doubts.add(name, "settings", () -> catalog.setSettings(row.id(), row.settings()));
+      throw e;
+    }
     branches.configured(row, settings);
     return view(name);
   }

@@ -92,7 +92,7 @@ public final class LocalRouter implements Router {
     this.scheduler = scheduler;
     this.threads = threads;
     this.contents = new RoleContents(agent, catalog);
-    this.baselines = new Baselines(catalog, agent);
+    this.baselines = new Baselines(catalog, agent, threads);
     this.tokens = new Tokens(catalog, scheduler.clock());
     var idle =
         new IdleSuspender(
@@ -115,11 +115,12 @@ public final class LocalRouter implements Router {
             starts,
             scheduler,
             threads);
+    var doubts = new Doubts(scheduler, threads);
     var roomMaker = new RoomMaker(room, idle, warm::giveUpOne, scheduler, threads);
     this.branches =
         new Branches(
             new BranchContext(
-                new AgentWork(config, catalog, agent, contents, warm, baselines::currentId),
+                new AgentWork(config, catalog, agent, contents, warm, doubts, baselines::currentId),
                 new BranchEvents(catalog, idle, metrics, roomMaker, attendance),
                 threads,
                 scheduler,
@@ -133,7 +134,7 @@ public final class LocalRouter implements Router {
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
     var views =
         new BranchViews(agent, contents, idle, room, attendance, this::suspendAfter, this::parking);
-    this.desk = new BranchDesk(branches, views, baselines, catalog, attendance);
+    this.desk = new BranchDesk(branches, views, baselines, catalog, doubts, attendance);
     this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
     this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.roles = new CurrentRoles(branches, contents, desk);

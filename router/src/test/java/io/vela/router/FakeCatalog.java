@@ -341,6 +341,11 @@ public final class FakeCatalog implements Catalog {
   public void onContentsChanged(Consumer<Optional<CloneId>> listener) {}
 
   @Override
+  public synchronized void settle() throws RouteException {
+    demandUp();
+  }
+
+  @Override
   public boolean isUp() {
     return !down;
   }

@@ -1,5 +1,6 @@
 package io.vela.cli.up;
 
+import io.vela.agent.postgres.ClusterSupervisor;
 import io.vela.agent.postgres.LocalCluster;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -17,8 +18,10 @@ import org.postgresql.ds.PGSimpleDataSource;
  *
  * @param client for all but migrations
  * @param jdbc for migrations
+ * @param supervisor of its server, where Vela runs it
  */
-record CatalogDatabase(PgConnectOptions client, DataSource jdbc) {
+record CatalogDatabase(
+    PgConnectOptions client, DataSource jdbc, Optional<ClusterSupervisor> supervisor) {
   private static final String SOCKET = ".s.PGSQL.";
 
   /** One that is given. */
@@ -31,11 +34,11 @@ record CatalogDatabase(PgConnectOptions client, DataSource jdbc) {
     jdbc.setUser(client.getUser());
     jdbc.setPassword(client.getPassword());
     jdbc.setSslMode(client.getSslMode().value);
-    return new CatalogDatabase(client, jdbc);
+    return new CatalogDatabase(client, jdbc, Optional.empty());
   }
 
-  /** Vela's own, by its Unix socket. */
-  static CatalogDatabase of(LocalCluster cluster) {
+  /** Vela's own, by its Unix socket, which stays the same when it is started again. */
+  static CatalogDatabase of(LocalCluster cluster, ClusterSupervisor supervisor) {
     var socket = Path.of(cluster.endpoint().socket());
     var name = String.valueOf(socket.getFileName());
     var jdbc = new PGSimpleDataSource();
@@ -51,7 +54,8 @@ record CatalogDatabase(PgConnectOptions client, DataSource jdbc) {
             .setPort(Integer.parseInt(name.substring(SOCKET.length())))
             .setDatabase(LocalCluster.SUPERUSER)
             .setUser(LocalCluster.SUPERUSER),
-        jdbc);
+        jdbc,
+        Optional.of(supervisor));
   }
 
   /** The major version of Vela's own cluster where there is one: it keeps the one it began with. */

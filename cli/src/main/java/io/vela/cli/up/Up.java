@@ -1,11 +1,15 @@
 package io.vela.cli.up;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
+
 import io.vela.admin.AdminServer;
+import io.vela.admin.Health;
 import io.vela.admin.MetricsPage;
 import io.vela.agent.CloneException;
 import io.vela.agent.LocalCloneService;
 import io.vela.agent.Source;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.ClusterSupervisor;
 import io.vela.agent.postgres.LocalCluster;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.storage.PoolOpener;
@@ -35,6 +39,8 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
@@ -134,13 +140,24 @@ final class Up {
     var threads = Executors.newVirtualThreadPerTaskExecutor();
     parts.add("threads", threads::shutdownNow);
     var metrics = new MetricsPage();
+    var health = new Health(metrics.meters(), threads);
     LocalCloneService agent;
     Catalog catalog;
     try (var beside = new Beside()) {
       var opening =
           beside.begin(
-              () -> catalog(parts, data, run, binaries, ServiceUser.ofTheCatalogue(say), threads));
+              () ->
+                  catalog(
+                      parts,
+                      data,
+                      run,
+                      binaries,
+                      ServiceUser.ofTheCatalogue(say),
+                      threads,
+                      health,
+                      metrics));
       var pool = new PoolOpener(StorageDrivers.all(), user, say).open(config.pool(), data);
+      health.add("pool", new PoolHealth(pool.root()));
       agent = LocalCloneService.open(pool, binaries, user, run, config.postgres());
       parts.add("agent", agent);
       catalog = Beside.result(opening);
@@ -176,7 +193,8 @@ final class Up {
     var listen =
         new HostPort(
             config.listen().getFirst().address().host(), proxy.addresses().getFirst().getPort());
-    var admin = AdminServer.start(config.http(), router, metrics, listen, reload::run);
+    health.add("listeners", new ListenersHealth(proxy));
+    var admin = AdminServer.start(config.http(), router, metrics, listen, reload::run, health);
     parts.add("admin", admin);
     var token = new AdminToken(router, config.data()).keep();
     new ClientFile("http://" + reachable(admin.address()), listen, token.bearer())
@@ -208,7 +226,9 @@ final class Up {
       Path run,
       PostgresBinaries binaries,
       ServiceUser user,
-      ExecutorService threads)
+      ExecutorService threads,
+      Health health,
+      MetricsPage metrics)
       throws CloneException, RouteException, IOException, InterruptedException {
     try (var beside = new Beside()) {
       var opening =
@@ -216,12 +236,18 @@ final class Up {
               () -> {
                 var vertx = CatalogDatabase.vertx();
                 parts.add(
-                    "vertx", () -> vertx.close().toCompletionStage().toCompletableFuture().join());
+                    "vertx",
+                    // A server that accepts and says nothing would keep it for ever.
+                    () -> vertx.close().toCompletionStage().toCompletableFuture().get(10, SECONDS));
                 return vertx;
               });
-      var database = database(parts, data, run, binaries, user);
+      var database = database(parts, data, run, binaries, user, threads);
       var vertx = Beside.result(opening);
-      return PgCatalog.open(vertx, database.client(), database.jdbc(), threads);
+      var catalog = PgCatalog.open(vertx, database.client(), database.jdbc(), threads);
+      health.add(
+          "catalogue",
+          new CatalogHealth(catalog, database.supervisor()).countRestarts(metrics.meters()));
+      return catalog;
     }
   }
 
@@ -232,18 +258,28 @@ final class Up {
   }
 
   private CatalogDatabase database(
-      Parts parts, Path data, Path run, PostgresBinaries binaries, ServiceUser user)
+      Parts parts,
+      Path data,
+      Path run,
+      PostgresBinaries binaries,
+      ServiceUser user,
+      Executor threads)
       throws CloneException, IOException, InterruptedException {
     if (config.catalogUrl().isPresent()) {
       return CatalogDatabase.at(config.catalogUrl().get());
     }
     var folder = passage(data.resolve("catalog"));
     var major = CatalogDatabase.major(folder).orElse(config.postgres().version());
+    var installation = binaries.installation(major);
+    Callable<LocalCluster> opening =
+        () -> LocalCluster.open(folder, run.resolve("catalog"), installation, user, CATALOG_START);
     var cluster =
-        LocalCluster.open(
-            folder, run.resolve("catalog"), binaries.installation(major), user, CATALOG_START);
-    parts.add("catalogue", () -> cluster.stop(config.limits().stopTimeout()));
-    return CatalogDatabase.of(cluster);
+        LocalCluster.open(folder, run.resolve("catalog"), installation, user, CATALOG_START);
+    var supervisor =
+        ClusterSupervisor.watch(
+            "catalogue", cluster, opening, config.limits().stopTimeout(), threads);
+    parts.add("catalogue", supervisor::stop);
+    return CatalogDatabase.of(cluster, supervisor);
   }
 
   // A folder that the service user may pass through and not list.

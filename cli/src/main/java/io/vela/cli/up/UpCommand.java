@@ -115,7 +115,7 @@ public final class UpCommand implements Callable<Integer> {
       result = result.withListen(List.of(moved(result.listen().getFirst(), listen)));
     }
     if (http != null) {
-      result = result.withHttp(http);
+      result = result.withHttp(result.http().withAddress(http));
     }
     if (poolDriver != null) {
       result = result.withPool(pool(result.pool(), poolDriver));

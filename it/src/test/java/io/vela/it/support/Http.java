@@ -21,6 +21,12 @@ public final class Http {
     return response.body();
   }
 
+  /** Status and body of any answer, as {@code 200 ...}. */
+  public static String ask(String url) {
+    var response = exchange(HttpRequest.newBuilder(URI.create(url)));
+    return response.statusCode() + " " + response.body();
+  }
+
   /** The body of any answer to a request with a token. */
   static String send(String url, String token) {
     var request = HttpRequest.newBuilder(URI.create(url));

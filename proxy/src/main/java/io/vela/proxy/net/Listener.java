@@ -79,6 +79,11 @@ public final class Listener implements AutoCloseable {
     return (InetSocketAddress) channel.localAddress();
   }
 
+  /** Whether it accepts. */
+  public boolean isOpen() {
+    return channel.isActive();
+  }
+
   /** Stops accepting; accepted connections stay. Blocks until it is closed. */
   @Override
   public void close() {

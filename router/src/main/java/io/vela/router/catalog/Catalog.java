@@ -16,7 +16,9 @@ import java.util.function.Consumer;
  *
  * <p>Methods block: call them on virtual threads. All fail with {@link
  * io.vela.router.RouteFailure.CatalogUnavailable} when the catalogue cannot be reached; what else
- * they fail with stands with each.
+ * they fail with stands with each. A change that failed so may have been made all the same, but is
+ * not made later than the next change, or {@link #settle}, is answered. Each change is such that
+ * making it twice is as making it once.
  *
  * <p>The order of writes lets a crash at any point be put right by {@link Reconciler}: a branch's
  * row is there only while its clone is, or says that it goes; a snapshot's row is there only while
@@ -108,6 +110,12 @@ public interface Catalog extends AutoCloseable {
    * @param listener told of clones whose roles may have changed here or elsewhere; empty: all
    */
   void onContentsChanged(Consumer<Optional<CloneId>> listener);
+
+  /**
+   * Waits until nothing is written any more by calls that have failed: from then on what is read is
+   * what became of them.
+   */
+  void settle() throws RouteException;
 
   /** Whether the catalogue could be reached when last tried. */
   boolean isUp();

@@ -11,13 +11,16 @@ import io.vela.config.value.BranchName;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
+import io.vela.router.catalog.CatalogPool.Answer;
 import io.vela.router.catalog.CatalogPool.StatementFailed;
+import io.vela.router.catalog.Outbox.Posting;
 import io.vela.router.route.TokenId;
 import io.vertx.core.Vertx;
 import io.vertx.pgclient.PgConnectOptions;
-import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -26,16 +29,12 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The catalogue in a Postgres database, over vertx-pg-client. Tokens are cached, so that those in
  * use still work while it is down; {@link CatalogNotices} keeps the cache true.
  */
 public final class PgCatalog implements Catalog {
-  private static final Logger log = LoggerFactory.getLogger(PgCatalog.class);
-
   static final String BRANCH_COLUMNS =
       "id, name, clone, snapshot, baseline, phase, suspend_after_ms, on_idle, park_after_ms,"
           + " created_at";
@@ -43,7 +42,7 @@ public final class PgCatalog implements Catalog {
   private static final String TOKEN_COLUMNS =
       "id, verifier, branch, baseline, roles, rights, expires_at, revoked, created_at";
 
-  /** {@code unique_violation} and {@code foreign_key_violation}: Postgres documentation, app. A. */
+  /** Postgres documentation, app. A. */
   static final String UNIQUE_VIOLATION = "23505";
 
   static final String FOREIGN_KEY_VIOLATION = "23503";
@@ -51,6 +50,7 @@ public final class PgCatalog implements Catalog {
   private final CatalogPool pool;
   private final CatalogNotices notices;
   private final WarmRows warm;
+  private final Outbox outbox;
   private final List<Consumer<Optional<CloneId>>> contentsListeners = new CopyOnWriteArrayList<>();
   private final List<Consumer<Optional<TokenId>>> tokenListeners = new CopyOnWriteArrayList<>();
   private final AsyncCache<TokenId, Optional<TokenRow>> tokens;
@@ -64,6 +64,7 @@ public final class PgCatalog implements Catalog {
             .buildAsync();
     this.pool = new CatalogPool(vertx, options);
     this.warm = new PgWarmRows(pool);
+    this.outbox = new Outbox(pool, threads);
     this.notices = new CatalogNotices(vertx, options, this::tokenChanged, this::tellContents);
   }
 
@@ -83,7 +84,7 @@ public final class PgCatalog implements Catalog {
     var catalog = new PgCatalog(vertx, options, threads);
     try {
       catalog.notices.connect();
-      catalog.pool.run("select 1");
+      catalog.pool.read("select 1");
       return catalog;
     } catch (RouteException e) {
       catalog.close();
@@ -97,20 +98,21 @@ public final class PgCatalog implements Catalog {
   @Override
   public List<BaselineRow> baselines() throws RouteException {
     return map(
-        pool.run("select name, snapshot, created_at, refreshed_at from baseline order by name"),
+        pool.read("select name, snapshot, created_at, refreshed_at from baseline order by name"),
         PgRows::baseline);
   }
 
   @Override
   public List<SnapshotRow> snapshots() throws RouteException {
     return map(
-        pool.run("select id, baseline, created_at from snapshot order by created_at, id"),
+        pool.read("select id, baseline, created_at from snapshot order by created_at, id"),
         PgRows::snapshot);
   }
 
   @Override
   public List<BranchRow> branches() throws RouteException {
-    return map(pool.run("select " + BRANCH_COLUMNS + " from branch order by name"), PgRows::branch);
+    return map(
+        pool.read("select " + BRANCH_COLUMNS + " from branch order by name"), PgRows::branch);
   }
 
   @Override
@@ -122,25 +124,34 @@ public final class PgCatalog implements Catalog {
       BranchSettings settings)
       throws RouteException {
     try {
+      // Sent twice it finds what it made itself; it is another's name only if the clone is not
+      // there.
       var rows =
-          pool.tryRun(
-              "insert into branch"
-                  + " (name, clone, snapshot, baseline, phase,"
-                  + " suspend_after_ms, on_idle, park_after_ms)"
-                  + " values ($1, $2, $3, $4, 'ready', $5, $6, $7) returning "
-                  + BRANCH_COLUMNS,
-              name.value(),
-              clone.value(),
-              snapshot.value(),
-              baseline.value(),
-              PgRows.millis(settings.suspendAfter()),
-              PgRows.text(settings.onIdle()),
-              PgRows.millis(settings.parkAfter()));
-      return PgRows.branch(rows.iterator().next());
+          pool.tryWrite(
+                  "with made as (insert into branch"
+                      + " (name, clone, snapshot, baseline, phase,"
+                      + " suspend_after_ms, on_idle, park_after_ms)"
+                      + " values ($1, $2, $3, $4, 'ready', $5, $6, $7)"
+                      + " on conflict do nothing returning "
+                      + BRANCH_COLUMNS
+                      + ") select "
+                      + BRANCH_COLUMNS
+                      + " from made union all select "
+                      + BRANCH_COLUMNS
+                      + " from branch where clone = $2",
+                  name.value(),
+                  clone.value(),
+                  snapshot.value(),
+                  baseline.value(),
+                  PgRows.millis(settings.suspendAfter()),
+                  PgRows.text(settings.onIdle()),
+                  PgRows.millis(settings.parkAfter()))
+              .rows();
+      return map(rows, PgRows::branch).stream()
+          .findFirst()
+          .orElseThrow(
+              () -> new RouteException(new RouteFailure.AlreadyExists("branch", name.value())));
     } catch (StatementFailed e) {
-      if (e.sqlState().equals(UNIQUE_VIOLATION)) {
-        throw new RouteException(new RouteFailure.AlreadyExists("branch", name.value()), e);
-      }
       if (e.sqlState().equals(FOREIGN_KEY_VIOLATION)) {
         throw new RouteException(new RouteFailure.NoSuchBaseline(baseline.value()), e);
       }
@@ -157,26 +168,24 @@ public final class PgCatalog implements Catalog {
   public void setPhase(long branch, BranchRow.Phase phase) throws RouteException {
     demandRow(
         branch,
-        pool.run("update branch set phase = $2 where id = $1", branch, PgRows.name(phase))
-            .rowCount());
+        pool.write("update branch set phase = $2 where id = $1", branch, PgRows.name(phase)));
   }
 
   @Override
   public void setSettings(long branch, BranchSettings settings) throws RouteException {
     demandRow(
         branch,
-        pool.run(
-                "update branch set suspend_after_ms = $2, on_idle = $3, park_after_ms = $4"
-                    + " where id = $1",
-                branch,
-                PgRows.millis(settings.suspendAfter()),
-                PgRows.text(settings.onIdle()),
-                PgRows.millis(settings.parkAfter()))
-            .rowCount());
+        pool.write(
+            "update branch set suspend_after_ms = $2, on_idle = $3, park_after_ms = $4"
+                + " where id = $1",
+            branch,
+            PgRows.millis(settings.suspendAfter()),
+            PgRows.text(settings.onIdle()),
+            PgRows.millis(settings.parkAfter())));
   }
 
-  private static void demandRow(long branch, int changed) throws RouteException {
-    if (changed == 0) {
+  private static void demandRow(long branch, Answer answer) throws RouteException {
+    if (answer.rows().rowCount() == 0) {
       throw new RouteException(
           new RouteFailure.CatalogUnavailable("branch row " + branch + " has gone"));
     }
@@ -184,44 +193,42 @@ public final class PgCatalog implements Catalog {
 
   @Override
   public void removeBranch(long branch) throws RouteException {
-    pool.run("delete from branch where id = $1", branch);
+    pool.write("delete from branch where id = $1", branch);
   }
 
   @Override
   public void removeBranch(CloneId clone) throws RouteException {
-    pool.run("delete from branch where clone = $1", clone.value());
+    pool.write("delete from branch where clone = $1", clone.value());
   }
 
   @Override
   public BaselineRow switchBaseline(BaselineName baseline, SnapshotId snapshot)
       throws RouteException {
-    return pool.transaction(
-        connection ->
-            connection
-                .preparedQuery(
-                    "insert into baseline (name, snapshot) values ($1, $2)"
-                        + " on conflict (name)"
-                        + " do update set snapshot = excluded.snapshot, refreshed_at = now()"
-                        + " returning name, snapshot, created_at, refreshed_at")
-                .execute(Tuple.of(baseline.value(), snapshot.value()))
-                .compose(
-                    rows ->
-                        connection
-                            .preparedQuery("insert into snapshot (id, baseline) values ($1, $2)")
-                            .execute(Tuple.of(snapshot.value(), baseline.value()))
-                            .map(_ -> PgRows.baseline(rows.iterator().next()))));
+    var rows =
+        pool.write(
+                "with added as (insert into snapshot (id, baseline) values ($2, $1)"
+                    + " on conflict (id) do nothing)"
+                    + " insert into baseline (name, snapshot) values ($1, $2)"
+                    + " on conflict (name)"
+                    + " do update set snapshot = excluded.snapshot, refreshed_at = now()"
+                    + " returning name, snapshot, created_at, refreshed_at",
+                baseline.value(),
+                snapshot.value())
+            .rows();
+    return PgRows.baseline(rows.iterator().next());
   }
 
   @Override
   public List<SnapshotId> removeUnusedSnapshots() throws RouteException {
     try {
       return map(
-          pool.tryRun(
-              "delete from snapshot s"
-                  + " where not exists (select from baseline where snapshot = s.id)"
-                  + " and not exists (select from branch where snapshot = s.id)"
-                  + " and not exists (select from warm_clone where snapshot = s.id)"
-                  + " returning id"),
+          pool.tryWrite(
+                  "delete from snapshot s"
+                      + " where not exists (select from baseline where snapshot = s.id)"
+                      + " and not exists (select from branch where snapshot = s.id)"
+                      + " and not exists (select from warm_clone where snapshot = s.id)"
+                      + " returning id")
+              .rows(),
           row -> new SnapshotId(row.getString("id")));
     } catch (StatementFailed e) {
       if (e.sqlState().equals(FOREIGN_KEY_VIOLATION)) {
@@ -267,7 +274,7 @@ public final class PgCatalog implements Catalog {
 
   private Optional<TokenRow> loadToken(TokenId id) throws RouteException {
     return map(
-            pool.run("select " + TOKEN_COLUMNS + " from token where id = $1", id.value()),
+            pool.read("select " + TOKEN_COLUMNS + " from token where id = $1", id.value()),
             PgRows::token)
         .stream()
         .findFirst();
@@ -275,37 +282,43 @@ public final class PgCatalog implements Catalog {
 
   @Override
   public boolean insertToken(TokenRow token) throws RouteException {
-    return pool.run(
-                "insert into token (id, verifier, branch, baseline, roles, rights, expires_at,"
-                    + " revoked) values ($1, $2, $3, $4, $5, $6, $7, $8)"
-                    + " on conflict (id) do nothing",
-                token.id().value(),
-                token.verifier().reveal(),
-                token.scope() instanceof TokenScope.OneBranch(var branch) ? branch : null,
-                token.scope() instanceof TokenScope.OneBaseline(var name) ? name.value() : null,
-                token.roles().toArray(String[]::new),
-                token.rights().stream().map(TokenRight::toString).toArray(String[]::new),
-                token.expiresAt().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null),
-                token.revoked())
-            .rowCount()
-        == 1;
+    var verifier = token.verifier().reveal();
+    var answer =
+        pool.write(
+            "insert into token (id, verifier, branch, baseline, roles, rights, expires_at,"
+                + " revoked) values ($1, $2, $3, $4, $5, $6, $7, $8)"
+                + " on conflict (id) do nothing",
+            token.id().value(),
+            verifier,
+            token.scope() instanceof TokenScope.OneBranch(var branch) ? branch : null,
+            token.scope() instanceof TokenScope.OneBaseline(var name) ? name.value() : null,
+            token.roles().toArray(String[]::new),
+            token.rights().stream().map(TokenRight::toString).toArray(String[]::new),
+            token.expiresAt().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null),
+            token.revoked());
+    if (answer.rows().rowCount() == 1) {
+      return true;
+    }
+    // Sent twice, it may have found what it made itself: no other token has this verifier.
+    var own = "select from token where id = $1 and verifier = $2";
+    return answer.repeated() && pool.read(own, token.id().value(), verifier).size() == 1;
   }
 
   @Override
   public List<TokenRow> tokens() throws RouteException {
     return map(
-        pool.run("select " + TOKEN_COLUMNS + " from token order by created_at desc, id"),
+        pool.read("select " + TOKEN_COLUMNS + " from token order by created_at desc, id"),
         PgRows::token);
   }
 
   @Override
   public boolean revokeToken(TokenId id) throws RouteException {
-    var changed =
-        pool.run("update token set revoked = true where id = $1 and not revoked", id.value())
-            .rowCount();
+    var answer =
+        pool.write("update token set revoked = true where id = $1 and not revoked", id.value());
     // The notice comes here as well, but later.
     tokenChanged(Optional.of(id));
-    return changed == 1;
+    // Sent twice, the first may have done it.
+    return answer.rows().rowCount() == 1 || answer.repeated();
   }
 
   @Override
@@ -315,27 +328,30 @@ public final class PgCatalog implements Catalog {
 
   @Override
   public void record(Event event) {
-    var _ =
-        pool.send(
-                "insert into event (kind, subject, detail) values ($1, $2, $3)",
+    // With its own time: it may be written later, and is then known by it.
+    outbox.post(
+        new Posting(
+            "event kind=%s subject=%s".formatted(event.kind(), event.subject()),
+            "insert into event (at, kind, subject, detail) values ($1, $2, $3, $4)",
+            "insert into event (at, kind, subject, detail) select $1, $2, $3, $4"
+                + " where not exists (select from event"
+                + " where at = $1 and kind = $2 and subject = $3 and detail = $4)",
+            List.of(
+                Instant.now().truncatedTo(ChronoUnit.MICROS).atOffset(ZoneOffset.UTC),
                 event.kind(),
                 event.subject(),
-                event.detail())
-            .onFailure(
-                e ->
-                    log.warn(
-                        "event not recorded kind={} subject={} detail=\"{}\" cause=\"{}\"",
-                        event.kind(),
-                        event.subject(),
-                        event.detail(),
-                        e.toString()));
+                event.detail())));
   }
 
   @Override
   public void contentsChanged(CloneId clone) {
-    var _ =
-        pool.send("select pg_notify($1, $2)", CatalogNotices.CHANNEL, "contents " + clone)
-            .onFailure(e -> log.warn("notice not sent clone={} cause=\"{}\"", clone, e.toString()));
+    var notify = "select pg_notify($1, $2)";
+    outbox.post(
+        new Posting(
+            "notice clone=" + clone,
+            notify,
+            notify,
+            List.of(CatalogNotices.CHANNEL, "contents " + clone)));
   }
 
   @Override
@@ -353,6 +369,11 @@ public final class PgCatalog implements Catalog {
   }
 
   @Override
+  public void settle() throws RouteException {
+    pool.settle();
+  }
+
+  @Override
   public boolean isUp() {
     return pool.isUp();
   }
@@ -360,6 +381,7 @@ public final class PgCatalog implements Catalog {
   @Override
   public void close() {
     notices.close();
+    outbox.close();
     pool.close();
   }
 }

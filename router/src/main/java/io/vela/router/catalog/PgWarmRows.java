@@ -24,19 +24,22 @@ final class PgWarmRows implements WarmRows {
   @Override
   public List<CloneId> all() throws RouteException {
     return map(
-        pool.run("select clone from warm_clone order by created_at, clone"),
+        pool.read("select clone from warm_clone order by created_at, clone"),
         row -> new CloneId(row.getString("clone")));
   }
 
   @Override
   public SnapshotId insert(CloneId clone, BaselineName baseline) throws RouteException {
     return map(
-            pool.run(
-                "insert into warm_clone (clone, snapshot, baseline)"
-                    + " select $1, snapshot, name from baseline where name = $2"
-                    + " returning snapshot",
-                clone.value(),
-                baseline.value()),
+            pool.write(
+                    "insert into warm_clone (clone, snapshot, baseline)"
+                        + " select $1, snapshot, name from baseline where name = $2"
+                        + " on conflict (clone) do update"
+                        + " set snapshot = excluded.snapshot"
+                        + " returning snapshot",
+                    clone.value(),
+                    baseline.value())
+                .rows(),
             row -> new SnapshotId(row.getString("snapshot")))
         .stream()
         .findFirst()
@@ -47,20 +50,27 @@ final class PgWarmRows implements WarmRows {
   public Optional<BranchRow> handOut(CloneId clone, BranchName name, BranchSettings settings)
       throws RouteException {
     try {
+      // Sent twice it finds what it made itself.
       return map(
-              pool.tryRun(
-                  "with taken as (delete from warm_clone where clone = $1 returning *)"
-                      + " insert into branch"
-                      + " (name, clone, snapshot, baseline, phase,"
-                      + " suspend_after_ms, on_idle, park_after_ms)"
-                      + " select $2, clone, snapshot, baseline, 'ready', $3, $4, $5 from taken"
-                      + " returning "
-                      + PgCatalog.BRANCH_COLUMNS,
-                  clone.value(),
-                  name.value(),
-                  PgRows.millis(settings.suspendAfter()),
-                  PgRows.text(settings.onIdle()),
-                  PgRows.millis(settings.parkAfter())),
+              pool.tryWrite(
+                      "with taken as (delete from warm_clone where clone = $1 returning *),"
+                          + " made as (insert into branch"
+                          + " (name, clone, snapshot, baseline, phase,"
+                          + " suspend_after_ms, on_idle, park_after_ms)"
+                          + " select $2, clone, snapshot, baseline, 'ready', $3, $4, $5 from taken"
+                          + " returning "
+                          + PgCatalog.BRANCH_COLUMNS
+                          + ") select "
+                          + PgCatalog.BRANCH_COLUMNS
+                          + " from made union all select "
+                          + PgCatalog.BRANCH_COLUMNS
+                          + " from branch where clone = $1 and name = $2",
+                      clone.value(),
+                      name.value(),
+                      PgRows.millis(settings.suspendAfter()),
+                      PgRows.text(settings.onIdle()),
+                      PgRows.millis(settings.parkAfter()))
+                  .rows(),
               PgRows::branch)
           .stream()
           .findFirst();
@@ -74,7 +84,7 @@ final class PgWarmRows implements WarmRows {
 
   @Override
   public void takeBack(CloneId clone) throws RouteException {
-    pool.run(
+    pool.write(
         "with undone as (delete from branch where clone = $1 returning *)"
             + " insert into warm_clone (clone, snapshot, baseline)"
             + " select clone, snapshot, baseline from undone",
@@ -83,6 +93,6 @@ final class PgWarmRows implements WarmRows {
 
   @Override
   public void remove(CloneId clone) throws RouteException {
-    pool.run("delete from warm_clone where clone = $1", clone.value());
+    pool.write("delete from warm_clone where clone = $1", clone.value());
   }
 }

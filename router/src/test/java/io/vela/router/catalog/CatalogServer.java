@@ -6,12 +6,14 @@ import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.Installation;
 import io.vela.agent.postgres.LocalCluster;
 import io.vela.agent.postgres.PostgresBinaries;
+import io.vela.agent.postgres.RunningProcesses;
 import io.vertx.pgclient.PgConnectOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.postgresql.ds.PGSimpleDataSource;
 
@@ -19,7 +21,7 @@ import org.postgresql.ds.PGSimpleDataSource;
  * The embedded Postgres for one test class, by its Unix socket, as {@code vela up} runs its
  * catalogue: nothing need be installed, and the tests may be root's or not.
  */
-final class CatalogServer {
+public final class CatalogServer {
   private static final int MAJOR = 18;
   private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
@@ -28,7 +30,7 @@ final class CatalogServer {
   private final Installation installation;
   private LocalCluster cluster;
 
-  CatalogServer() throws CloneException, IOException, InterruptedException {
+  public CatalogServer() throws CloneException, IOException, InterruptedException {
     this.user = ServiceUser.resolve(_ -> {});
     var temporary = Path.of(System.getProperty("java.io.tmpdir"));
     // Unpacking takes seconds: once a host, each version in a folder of its own.
@@ -48,19 +50,55 @@ final class CatalogServer {
         folder.resolve("cluster"), folder.resolve("run"), installation, user, TIMEOUT);
   }
 
-  void start() throws CloneException, InterruptedException {
+  public void start() throws CloneException, InterruptedException {
     cluster = open();
   }
 
-  void stop() throws CloneException {
+  public void stop() throws CloneException {
     cluster.stop(TIMEOUT);
   }
 
-  private Path socket() {
+  /** Ends its postmaster at once, as a crash does. */
+  public void kill() throws IOException {
+    for (var process : serving()) {
+      process.destroyForcibly();
+      process.onExit().join();
+    }
+  }
+
+  /** Lets none of its processes do anything: it is there, and does not answer. */
+  public void freeze() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  public void thaw() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException, InterruptedException {
+    var command = new ArrayList<>(List.of("kill", "-s", name));
+    for (var process : serving()) {
+      command.add(String.valueOf(process.pid()));
+      process.descendants().map(child -> String.valueOf(child.pid())).forEach(command::add);
+    }
+    // One that has ended meanwhile makes the command fail, and is as good as stopped.
+    new ProcessBuilder(command).start().waitFor();
+  }
+
+  /** The postmaster, and what it was started by. */
+  private List<ProcessHandle> serving() throws IOException {
+    var data = folder.resolve("cluster/data");
+    return RunningProcesses.list().stream()
+        .filter(process -> process.serves(data))
+        .map(RunningProcesses.Running::handle)
+        .toList();
+  }
+
+  Path socket() {
     return Path.of(cluster.endpoint().socket());
   }
 
-  PgConnectOptions options() {
+  public PgConnectOptions options() {
     var port = String.valueOf(socket().getFileName()).replace(".s.PGSQL.", "");
     return new PgConnectOptions()
         .setHost(String.valueOf(socket().getParent()))
@@ -69,7 +107,7 @@ final class CatalogServer {
         .setDatabase(LocalCluster.SUPERUSER);
   }
 
-  PGSimpleDataSource dataSource() {
+  public PGSimpleDataSource dataSource() {
     var source = new PGSimpleDataSource();
     source.setServerNames(new String[] {"localhost"});
     source.setUser(LocalCluster.SUPERUSER);
@@ -80,7 +118,7 @@ final class CatalogServer {
     return source;
   }
 
-  void close() throws CloneException, IOException {
+  public void close() throws CloneException, IOException {
     try {
       cluster.stop(TIMEOUT);
     } finally {
