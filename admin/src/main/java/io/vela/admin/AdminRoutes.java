@@ -71,11 +71,12 @@ final class AdminRoutes {
     add(routes, HttpMethod.POST, "/v1/baselines", baselines::importOne);
     add(routes, HttpMethod.GET, "/v1/operations/:id", baselines::operation);
     add(routes, HttpMethod.DELETE, "/v1/operations/:id", baselines::cancel);
-    var tokens = new TokenActions(router, Clock.systemUTC(), proxy);
+    var tokens = new TokenActions(router, proxy);
     add(routes, HttpMethod.GET, "/v1/tokens", tokens::list);
     add(routes, HttpMethod.POST, "/v1/tokens", tokens::mint);
     add(routes, HttpMethod.POST, "/v1/reload", new ReloadAction(reload)::run);
     add(routes, HttpMethod.DELETE, "/v1/tokens/:id", tokens::revoke);
+    add(routes, HttpMethod.POST, "/v1/tokens/:id/rotate", tokens::rotate);
     add(routes, HttpMethod.GET, "/v1/pool", _ -> Reply.ok(Views.pool(router.pool())));
     add(routes, HttpMethod.GET, "/v1/openapi.yaml", _ -> openApi());
 

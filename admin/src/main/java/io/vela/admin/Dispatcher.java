@@ -49,8 +49,15 @@ final class Dispatcher {
             router.authorize(bearer, call.about());
           } catch (RouteException e) {
             return switch (e.failure()) {
-              case RouteFailure.BadToken _, RouteFailure.Malformed _ ->
-                  unauthorized("the token is not valid");
+              case RouteFailure.BadToken bad -> {
+                log.info(
+                    "request refused method={} client={} cause=\"{}\"",
+                    context.request().method(),
+                    context.request().remoteAddress().hostAddress(),
+                    bad.cause());
+                yield unauthorized("the token is not valid");
+              }
+              case RouteFailure.Malformed _ -> unauthorized("the token is not valid");
               default -> Reply.problem(Problem.of(e.failure()));
             };
           }

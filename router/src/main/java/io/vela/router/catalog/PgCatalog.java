@@ -8,6 +8,7 @@ import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
@@ -17,9 +18,11 @@ import io.vertx.core.Vertx;
 import io.vertx.pgclient.PgConnectOptions;
 import io.vertx.sqlclient.Tuple;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -41,7 +44,8 @@ public final class PgCatalog implements Catalog {
           + " created_at";
 
   private static final String TOKEN_COLUMNS =
-      "id, verifier, branch, baseline, roles, rights, expires_at, revoked, created_at";
+      "id, verifier, branch, baseline, branch_name, roles, rights, expires_at, revoked, revoked_at,"
+          + " created_at";
 
   /** {@code unique_violation} and {@code foreign_key_violation}: Postgres documentation, app. A. */
   static final String UNIQUE_VIOLATION = "23505";
@@ -276,17 +280,20 @@ public final class PgCatalog implements Catalog {
   @Override
   public boolean insertToken(TokenRow token) throws RouteException {
     return pool.run(
-                "insert into token (id, verifier, branch, baseline, roles, rights, expires_at,"
-                    + " revoked) values ($1, $2, $3, $4, $5, $6, $7, $8)"
+                "insert into token (id, verifier, branch, baseline, branch_name, roles, rights,"
+                    + " expires_at, revoked, revoked_at)"
+                    + " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
                     + " on conflict (id) do nothing",
                 token.id().value(),
                 token.verifier().reveal(),
                 token.scope() instanceof TokenScope.OneBranch(var branch) ? branch : null,
                 token.scope() instanceof TokenScope.OneBaseline(var name) ? name.value() : null,
+                token.scope() instanceof TokenScope.OneName(var name) ? name.value() : null,
                 token.roles().toArray(String[]::new),
                 token.rights().stream().map(TokenRight::toString).toArray(String[]::new),
-                token.expiresAt().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null),
-                token.revoked())
+                PgRows.time(token.expiresAt()),
+                token.revoked(),
+                PgRows.time(token.revokedAt()))
             .rowCount()
         == 1;
   }
@@ -306,6 +313,31 @@ public final class PgCatalog implements Catalog {
     // The notice comes here as well, but later.
     tokenChanged(Optional.of(id));
     return changed == 1;
+  }
+
+  @Override
+  public boolean rotateToken(TokenId id, Secret verifier, Optional<Instant> expiresAt)
+      throws RouteException {
+    var changed =
+        pool.run(
+                "update token set verifier = $2, expires_at = $3 where id = $1 and not revoked",
+                id.value(),
+                verifier.reveal(),
+                PgRows.time(expiresAt))
+            .rowCount();
+    tokenChanged(Optional.of(id));
+    return changed == 1;
+  }
+
+  @Override
+  public List<TokenId> pruneTokens(Instant before, Set<TokenId> kept) throws RouteException {
+    return map(
+        pool.run(
+            "delete from token where coalesce(revoked_at, expires_at) < $1 and id <> all ($2)"
+                + " returning id",
+            before.atOffset(ZoneOffset.UTC),
+            kept.stream().map(TokenId::value).toArray(String[]::new)),
+        row -> new TokenId(row.getString("id")));
   }
 
   @Override

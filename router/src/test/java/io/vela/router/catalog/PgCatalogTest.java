@@ -214,7 +214,7 @@ class PgCatalogTest {
         List.of("app", "it's"),
         Set.of(TokenRight.CONNECT, TokenRight.CREATE),
         Optional.of(Instant.parse("2030-01-01T00:00:00Z")),
-        false,
+        Optional.empty(),
         Instant.EPOCH);
   }
 
