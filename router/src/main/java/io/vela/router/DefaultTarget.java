@@ -11,8 +11,8 @@ import java.util.stream.Stream;
 /**
  * Which role and database a connection string names when nobody said. The database is the only one
  * besides {@code postgres} and {@code template1}, else {@code postgres}. The role is one that may
- * log in and is no superuser: the owner of that database, else the role of the database's name, else
- * the oldest. Where there is none it is the superuser.
+ * log in and is no superuser: the owner of that database, else the role of the database's name,
+ * else the oldest. Where there is none it is the superuser.
  */
 record DefaultTarget(String role, String database) {
   private static final String POSTGRES = "postgres";

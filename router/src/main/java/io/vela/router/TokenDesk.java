@@ -206,6 +206,7 @@ final class TokenDesk {
     return switch (asked) {
       case TokenRequest.For(var time) -> Optional.of(time);
       case TokenRequest.Endless _ -> Optional.empty();
+      case TokenRequest.ByPolicy _ when policies.isEmpty() -> TokenPolicy.DEFAULT.lifetime();
       case TokenRequest.ByPolicy _ ->
           policies.stream()
               .map(name -> config.get().policy(name).tokens())

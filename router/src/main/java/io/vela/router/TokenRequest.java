@@ -9,15 +9,16 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * A token that somebody wants. Whatever grants more than one role of one branch for a time has to be
- * asked for by name: there is no default that grants everything.
+ * A token that somebody wants. Whatever grants more than one role of one branch for a time has to
+ * be asked for by name: there is no default that grants everything.
  *
  * @param subject what it is good for
  * @param roles the roles it may be used with
  * @param rights what it grants there
  * @param lifetime for how long it is good
  */
-public record TokenRequest(Subject subject, Roles roles, Set<TokenRight> rights, Lifetime lifetime) {
+public record TokenRequest(
+    Subject subject, Roles roles, Set<TokenRight> rights, Lifetime lifetime) {
   /**
    * @throws IllegalArgumentException without a right; or for a token that connects to all branches
    *     and does not say with which roles, since there is no role that all of them have

@@ -34,7 +34,9 @@ final class TokenRequest {
   @Option(
       names = "--expires-in",
       paramLabel = "TIME",
-      description = "How long the token is good: as 12h or 30d, or never; else as long as the policy says, and for psql a day.")
+      description =
+          "How long the token is good: as 12h or 30d, or never; else as long as the policy says,"
+              + " and for psql a day.")
   private @Nullable String expiresIn;
 
   /**

@@ -137,8 +137,8 @@ public final class TokenCommand {
       name = "rotate",
       mixinStandardHelpOptions = true,
       description =
-          "Give a token a new secret and print it; the old one is good for nothing at once. Sessions"
-              + " go on. Of the admin token client.json is rewritten.")
+          "Give a token a new secret and print it; the old one is good for nothing at once."
+              + " Sessions go on. Of the admin token client.json is rewritten.")
   int rotate(
       @Mixin ServerOptions server,
       @Parameters(paramLabel = "ID", converter = IdConverter.class) TokenId id,

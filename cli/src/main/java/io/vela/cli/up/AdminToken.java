@@ -54,7 +54,7 @@ final class AdminToken {
     var made = router.mintToken(TokenRequest.toAdministrate()).token();
     write(made.id(), made.bearer());
     if (before.isPresent()) {
-      // An earlier Vela printed it as a password. Only once the new one is in the file is it revoked.
+      // An earlier Vela printed it as a password. It is revoked only once the new one is kept.
       router.revokeToken(before.get().id());
       say.accept(
           "the admin token was good for every role of every branch, and is revoked; client.json has"

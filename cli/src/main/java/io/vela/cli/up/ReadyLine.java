@@ -49,15 +49,15 @@ final class ReadyLine {
     var issued = token();
     if (issued.isEmpty()) {
       say.accept(
-          "no policy lets a connection create the branch %s; with one that is there: vela url BRANCH"
+          "no policy lets a connection create the branch %s; for one that is there: vela url BRANCH"
               .formatted(BRANCH));
       return line(main.defaultRole(), main.defaultDatabase(), "BRANCH");
     }
     if (issued.get().superuser()) {
       say.accept(
-          "the branch %s has no other role that may log in than the superuser %s: the token below is"
+          "the branch %s has no role that may log in but the superuser %s: the token below is good"
                   .formatted(BRANCH, issued.get().role())
-              + " good for everything in that branch");
+              + " for everything in that branch");
     }
     var token = issued.get().token();
     return line(

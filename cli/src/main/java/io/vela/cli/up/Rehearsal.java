@@ -1,8 +1,8 @@
 package io.vela.cli.up;
 
 import io.vela.cli.CliException;
-import io.vela.config.value.HostPort;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.HostPort;
 import io.vela.router.Router.IssuedToken;
 import io.vela.router.TokenRequest;
 import io.vela.router.catalog.TokenRight;

@@ -275,7 +275,7 @@ class PgCatalogTest {
   }
 
   @Test
-  void whatEndedBeforeIsPrunedByWhicheverEndCameFirstToCount() throws Exception {
+  void whatEndedBeforeIsPrunedByItsRevocationElseItsExpiry() throws Exception {
     var end = Instant.parse("2030-01-01T00:00:00Z");
     catalog.insertToken(token(Optional.empty()));
     var id = new TokenId("k3f9x2");
