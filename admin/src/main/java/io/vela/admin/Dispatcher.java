@@ -53,7 +53,7 @@ final class Dispatcher {
                 log.info(
                     "request refused method={} client={} cause=\"{}\"",
                     context.request().method(),
-                    context.request().remoteAddress().hostAddress(),
+                    context.request().remoteAddress(),
                     bad.cause());
                 yield unauthorized("the token is not valid");
               }

@@ -230,8 +230,7 @@ final class TokenDesk {
     }
     var token = tokens.rotate(id, end).orElseThrow(() -> notGood(id, TokenState.REVOKED));
     catalog.record(
-        new Event(
-            "token.rotated", id.value(), end.map(at -> "until " + at).orElse("for ever")));
+        new Event("token.rotated", id.value(), end.map(at -> "until " + at).orElse("for ever")));
     log.info("token rotated token={}", id);
     return token;
   }

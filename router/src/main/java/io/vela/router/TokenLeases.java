@@ -92,8 +92,7 @@ final class TokenLeases {
     if (revoked) {
       lease.close();
       guarded.completeExceptionally(
-          new RouteException(
-              new BadToken(lease.token.value(), BadToken.Reason.REVOKED)));
+          new RouteException(new BadToken(lease.token.value(), BadToken.Reason.REVOKED)));
     } else if (!guarded.complete(lease)) {
       lease.close();
     }

@@ -176,8 +176,7 @@ final class Up {
     var admin = AdminServer.start(config.http(), router, metrics, listen, reload::run);
     parts.add("admin", admin);
     var token =
-        new AdminToken(
-            router, config.data(), "http://" + reachable(admin.address()), listen, say);
+        new AdminToken(router, config.data(), "http://" + reachable(admin.address()), listen, say);
     router.onTokenRotated(token::rotated);
     token.keep();
     var ready = new ReadyLine(router, reachable(listen), say).print(main);
