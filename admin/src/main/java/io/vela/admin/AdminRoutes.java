@@ -10,7 +10,6 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.time.Clock;
 import java.util.Map;
 
 /** What answers where. */
@@ -82,11 +81,12 @@ final class AdminRoutes {
     add(routes, HttpMethod.POST, "/v1/baselines", baselines::importOne);
     add(routes, HttpMethod.GET, "/v1/operations/:id", baselines::operation);
     add(routes, HttpMethod.DELETE, "/v1/operations/:id", baselines::cancel);
-    var tokens = new TokenActions(router, Clock.systemUTC(), proxy);
+    var tokens = new TokenActions(router, proxy);
     add(routes, HttpMethod.GET, "/v1/tokens", tokens::list);
     add(routes, HttpMethod.POST, "/v1/tokens", tokens::mint);
     add(routes, HttpMethod.POST, "/v1/reload", new ReloadAction(reload)::run);
     add(routes, HttpMethod.DELETE, "/v1/tokens/:id", tokens::revoke);
+    add(routes, HttpMethod.POST, "/v1/tokens/:id/rotate", tokens::rotate);
     add(routes, HttpMethod.GET, "/v1/pool", _ -> Reply.ok(Views.pool(router.pool())));
     add(routes, HttpMethod.GET, "/v1/openapi.yaml", _ -> openApi());
 

@@ -118,6 +118,18 @@ record Call(Map<String, String> path, Map<String, String> query, Buffer body) {
       }
     }
 
+    /** Whether it is true; not when it is not there. */
+    boolean flag(String name) throws ProblemException {
+      var value = object.getValue(name);
+      if (value == null) {
+        return false;
+      }
+      if (value instanceof Boolean flag) {
+        return flag;
+      }
+      throw ProblemException.malformed("\"" + name + "\" is not true or false");
+    }
+
     Optional<Duration> duration(String name) throws ProblemException {
       var text = text(name);
       if (text.isEmpty()) {

@@ -63,13 +63,14 @@ final class Dispatcher {
     context.request().pause();
     aside(
         context,
-        () -> refusal(bearer, about),
+        () -> refusal(context, bearer, about),
         refusal ->
             refusal.ifPresentOrElse(
                 reply -> refuse(context, reply), () -> readThenRun(context, action)));
   }
 
-  private Optional<Reply> refusal(@Nullable Secret bearer, Optional<BranchName> about) {
+  private Optional<Reply> refusal(
+      RoutingContext context, @Nullable Secret bearer, Optional<BranchName> about) {
     if (bearer == null) {
       return Optional.of(unauthorized("no bearer token was sent"));
     }
@@ -79,8 +80,15 @@ final class Dispatcher {
     } catch (RouteException e) {
       return Optional.of(
           switch (e.failure()) {
-            case RouteFailure.BadToken _, RouteFailure.Malformed _ ->
-                unauthorized("the token is not valid");
+            case RouteFailure.BadToken bad -> {
+              log.info(
+                  "request refused method={} client={} cause=\"{}\"",
+                  context.request().method(),
+                  context.request().remoteAddress(),
+                  bad.cause());
+              yield unauthorized("the token is not valid");
+            }
+            case RouteFailure.Malformed _ -> unauthorized("the token is not valid");
             default -> Reply.problem(Problem.of(e.failure()));
           });
     }

@@ -27,6 +27,7 @@ record Problem(ProblemType type, String detail, String hint) {
           case RouteFailure.NoSuchBranch _ -> ProblemType.NO_SUCH_BRANCH;
           case RouteFailure.NoSuchBaseline _ -> ProblemType.NO_SUCH_BASELINE;
           case RouteFailure.NoSuchToken _ -> ProblemType.NO_SUCH_TOKEN;
+          case RouteFailure.TokenNotGood _ -> ProblemType.TOKEN_NOT_GOOD;
           case RouteFailure.AlreadyExists _ -> ProblemType.ALREADY_EXISTS;
           case RouteFailure.Malformed _, RouteFailure.Conflicting _, RouteFailure.InvalidValue _ ->
               ProblemType.MALFORMED;

@@ -20,6 +20,7 @@ enum ProblemType {
   METHOD_NOT_ALLOWED(405, "The method is not allowed here"),
   ALREADY_EXISTS(409, "The name is taken"),
   IN_USE(409, "It is in use"),
+  TOKEN_NOT_GOOD(409, "The token is revoked or expired"),
   BRANCH_DELETED(410, "The branch has been deleted"),
   TOO_LARGE(413, "The request is too large"),
   MISDIRECTED(421, "This server is not called so"),

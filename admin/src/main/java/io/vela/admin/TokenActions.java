@@ -1,10 +1,12 @@
 package io.vela.admin;
 
+import io.vela.config.TokenPolicy;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router;
+import io.vela.router.TokenRequest;
 import io.vela.router.catalog.TokenRight;
 import io.vela.router.route.BranchAddress;
 import io.vela.router.route.TokenId;
@@ -12,8 +14,7 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
-import java.time.Clock;
-import java.time.Instant;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -26,71 +27,129 @@ final class TokenActions {
   private static final Set<String> ANY_ADDRESS = Set.of("0.0.0.0", "::", "0:0:0:0:0:0:0:0");
 
   private final Router router;
-  private final Clock clock;
   private final HostPort proxy;
 
   /**
    * @param proxy where Postgres clients connect
    */
-  TokenActions(Router router, Clock clock, HostPort proxy) {
+  TokenActions(Router router, HostPort proxy) {
     this.router = router;
-    this.clock = clock;
     this.proxy = proxy;
   }
 
   Reply mint(Call call) throws Exception {
-    var body = call.json("branch", "baseline", "roles", "rights", "role", "database", "expiresIn");
-    var branch = body.branch("branch");
-    var expiresAt = body.duration("expiresIn").map(clock.instant()::plus);
-    var roles = body.texts("roles");
-    var role = body.text("role").or(() -> roles.stream().findFirst());
+    var body =
+        call.json(
+            "branch",
+            "baseline",
+            "system",
+            "roles",
+            "role",
+            "anyRole",
+            "rights",
+            "database",
+            "expiresIn");
+    var request = request(body);
+    var role = body.text("role");
     var database = body.text("database");
-    var request = request(body, branch, roles, expiresAt);
-    // First what may fail, so that no token is made that nobody gets to see.
-    var defaults =
-        branch.isEmpty() ? Optional.<Defaults>empty() : Optional.of(defaults(branch.get()));
-    var token = router.mintToken(request);
+    var branch = body.branch("branch");
+    if (branch.isPresent() && !request.rights().contains(TokenRight.CREATE)) {
+      ensure(branch.get());
+    }
+    var issued = router.mintToken(request);
+    var token = issued.token();
     var json =
-        new JsonObject()
-            .put("id", token.id().value())
-            .put("secret", token.secret().reveal())
-            .put("bearer", token.bearer().reveal());
-    expiresAt.ifPresent(at -> json.put("expiresAt", at.toString()));
-    defaults.ifPresent(
-        found -> {
-          var user = role.orElse(found.role()) + "~" + token.id();
-          var name = database.orElse(found.database());
-          var host = ANY_ADDRESS.contains(proxy.host()) ? "localhost" : proxy.host();
-          var address = new HostPort(host, proxy.port());
-          json.put("user", user)
-              .put("host", host)
-              .put("port", proxy.port())
-              .put("database", name)
-              .put(
-                  "url",
-                  "postgresql://%s:%s@%s/%s"
-                      .formatted(
-                          encode(user), encode(token.secret().reveal()), address, encode(name)));
-        });
+        secret(token)
+            .put("roles", new JsonArray(issued.roles()))
+            .put("superuser", issued.superuser());
+    issued.expiresAt().ifPresent(at -> json.put("expiresAt", at.toString()));
+    if (branch.isPresent()) {
+      var user = role.orElse(issued.role()) + "~" + token.id();
+      var name = database.orElse(issued.database());
+      var host = ANY_ADDRESS.contains(proxy.host()) ? "localhost" : proxy.host();
+      var address = new HostPort(host, proxy.port());
+      json.put("user", user)
+          .put("host", host)
+          .put("port", proxy.port())
+          .put("database", name)
+          .put(
+              "url",
+              "postgresql://%s:%s@%s/%s"
+                  .formatted(
+                      encode(user), encode(token.secret().reveal()), address, encode(name)));
+    }
     return Reply.created(json);
   }
 
-  private static Router.TokenRequest request(
-      Call.Json body, Optional<BranchName> branch, List<String> roles, Optional<Instant> expiresAt)
-      throws ProblemException {
-    var named = body.texts("rights");
+  private static JsonObject secret(Router.MintedToken token) {
+    return new JsonObject()
+        .put("id", token.id().value())
+        .put("secret", token.secret().reveal())
+        .put("bearer", token.bearer().reveal());
+  }
+
+  private static TokenRequest request(Call.Json body) throws ProblemException {
     var rights = EnumSet.noneOf(TokenRight.class);
     try {
-      named.stream().map(TokenRight::parse).forEach(rights::add);
-      var baseline = body.baselineIfAny("baseline");
-      if (named.isEmpty() && (branch.isPresent() || baseline.isPresent())) {
-        rights.add(TokenRight.CONNECT);
-      }
-      return new Router.TokenRequest(
-          branch, baseline, roles, rights.isEmpty() ? TokenRight.ALL : rights, expiresAt);
+      body.texts("rights").stream().map(TokenRight::parse).forEach(rights::add);
+      return new TokenRequest(
+          subject(body),
+          roles(body),
+          rights.isEmpty() ? EnumSet.of(TokenRight.CONNECT) : rights,
+          lifetime(body).orElseGet(TokenRequest.ByPolicy::new));
     } catch (IllegalArgumentException e) {
       throw ProblemException.malformed(String.valueOf(e.getMessage()));
     }
+  }
+
+  private static TokenRequest.Subject subject(Call.Json body) throws ProblemException {
+    var named = new ArrayList<TokenRequest.Subject>();
+    body.branch("branch").map(TokenRequest.OfBranch::new).ifPresent(named::add);
+    body.baselineIfAny("baseline").map(TokenRequest.OfBaseline::new).ifPresent(named::add);
+    if (body.flag("system")) {
+      named.add(new TokenRequest.OfSystem());
+    }
+    if (named.size() != 1) {
+      throw ProblemException.malformed(
+          "a token is for one of \"branch\", \"baseline\" and \"system\" (true)");
+    }
+    return named.getFirst();
+  }
+
+  private static TokenRequest.Roles roles(Call.Json body) throws ProblemException {
+    var roles = body.texts("roles");
+    var role = body.text("role");
+    if (body.flag("anyRole")) {
+      if (!roles.isEmpty()) {
+        throw ProblemException.malformed("a token is for \"roles\" or for \"anyRole\", not both");
+      }
+      return new TokenRequest.Any();
+    }
+    if (roles.isEmpty()) {
+      return role.<TokenRequest.Roles>map(name -> new TokenRequest.Named(List.of(name)))
+          .orElseGet(TokenRequest.Standard::new);
+    }
+    if (role.isPresent() && !roles.contains(role.get())) {
+      throw ProblemException.malformed("\"role\" is not one of \"roles\"");
+    }
+    return new TokenRequest.Named(roles);
+  }
+
+  private static Optional<TokenRequest.Lifetime> lifetime(Call.Json body) throws ProblemException {
+    if (body.text("expiresIn").equals(Optional.of(TokenPolicy.NEVER))) {
+      return Optional.of(new TokenRequest.Endless());
+    }
+    var time = body.duration("expiresIn");
+    try {
+      return time.map(TokenRequest.For::new);
+    } catch (IllegalArgumentException e) {
+      throw ProblemException.malformed("expiresIn: " + e.getMessage());
+    }
+  }
+
+  Reply rotate(Call call) throws Exception {
+    var body = call.json("expiresIn");
+    return Reply.ok(secret(router.rotateToken(id(call), lifetime(body))));
   }
 
   Reply list(Call call) throws Exception {
@@ -100,52 +159,48 @@ final class TokenActions {
   }
 
   Reply revoke(Call call) throws Exception {
+    router.revokeToken(id(call));
+    return Reply.noContent();
+  }
+
+  private static TokenId id(Call call) throws ProblemException {
     var id = call.path("id");
     if (!TokenId.isValid(id)) {
       throw ProblemException.malformed("\"" + id + "\" is not a token's id");
     }
-    router.revokeToken(new TokenId(id));
-    return Reply.noContent();
+    return new TokenId(id);
   }
 
-  /** Whom and what a URL names that names neither. */
-  private record Defaults(String role, String database) {}
-
-  private Defaults defaults(BranchName name) throws RouteException, InterruptedException {
-    var view = view(name);
-    return new Defaults(view.defaultRole(), view.defaultDatabase());
-  }
-
-  private Router.BranchView view(BranchName name) throws RouteException, InterruptedException {
+  private void ensure(BranchName name) throws RouteException, InterruptedException {
     try {
-      return router.branch(name);
+      router.branch(name);
     } catch (RouteException e) {
-      if (e.failure() instanceof RouteFailure.NoSuchBranch) {
-        return create(name);
+      if (!(e.failure() instanceof RouteFailure.NoSuchBranch)) {
+        throw e;
       }
-      throw e;
+      create(name);
     }
   }
 
-  // What a connection may create is created here too: a token belongs to a branch that is there.
-  private Router.BranchView create(BranchName name) throws RouteException, InterruptedException {
+  // What a connection may create is created here too: a token without the right to create belongs
+  // to a branch that is there.
+  private void create(BranchName name) throws RouteException, InterruptedException {
     var address =
         new BranchAddress("postgres", "postgres", Optional.of(name), Optional.empty(), Map.of());
     try {
       var from = router.locate(address).toCompletableFuture().get().createFrom();
-      return from.isEmpty()
-          ? router.branch(name)
-          : router.createBranch(name, from.get(), Router.BranchSettings.POLICY);
+      if (from.isPresent()) {
+        router.createBranch(name, from.get(), Router.BranchSettings.POLICY);
+      }
     } catch (ExecutionException e) {
       if (e.getCause() instanceof RouteException failure) {
         throw failure;
       }
       throw new IllegalStateException("locating branch " + name + " failed", e.getCause());
     } catch (RouteException e) {
-      if (e.failure() instanceof RouteFailure.AlreadyExists) {
-        return router.branch(name);
+      if (!(e.failure() instanceof RouteFailure.AlreadyExists)) {
+        throw e;
       }
-      throw e;
     }
   }
 

@@ -87,10 +87,11 @@ final class Views {
                 "rights",
                 new JsonArray(view.rights().stream().map(Object::toString).sorted().toList()))
             .put("createdAt", view.createdAt().toString())
-            .put("revoked", view.revoked());
+            .put("state", view.state().toString());
     view.branch().ifPresent(name -> json.put("branch", name.value()));
     view.baseline().ifPresent(name -> json.put("baseline", name.value()));
     view.expiresAt().ifPresent(at -> json.put("expiresAt", at.toString()));
+    view.revokedAt().ifPresent(at -> json.put("revokedAt", at.toString()));
     return json;
   }
 

@@ -7,7 +7,11 @@ import io.vela.config.ConfigException;
 import io.vela.config.ConfigException.ConfigError;
 import io.vela.config.HttpConfig;
 import io.vela.config.LiveConfig;
+import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
+import io.vela.router.TokenRequest;
+import io.vela.router.catalog.TokenRight;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.URI;
@@ -405,6 +409,8 @@ final class AdminServerTest {
                 .put("id", "k3f9x2")
                 .put("secret", "p+w/d")
                 .put("bearer", "vela_k3f9x2_p+w/d")
+                .put("roles", new JsonArray().add("app"))
+                .put("superuser", false)
                 .put("user", "app~k3f9x2")
                 .put("host", "127.0.0.1")
                 .put("port", 6432)
@@ -439,9 +445,19 @@ final class AdminServerTest {
   void aTokenThatMakesNoSenseIsNotMade() throws Exception {
     for (var body :
         List.of(
-            "{\"rights\":[\"fly\"]}",
-            "{\"roles\":\"app\"}",
-            "{\"roles\":[1]}",
+            "",
+            "{\"roles\":[\"app\"]}",
+            "{\"system\":true}",
+            "{\"system\":false}",
+            "{\"system\":1}",
+            "{\"system\":true,\"branch\":\"pr-1\"}",
+            "{\"branch\":\"pr-1\",\"roles\":[\"app\"],\"anyRole\":true}",
+            "{\"branch\":\"pr-1\",\"roles\":[\"app\"],\"role\":\"postgres\"}",
+            "{\"branch\":\"pr-1\",\"expiresIn\":\"0s\"}",
+            "{\"branch\":\"pr-1\",\"expiresIn\":\"99999999d\"}",
+            "{\"branch\":\"pr-1\",\"rights\":[\"fly\"]}",
+            "{\"branch\":\"pr-1\",\"roles\":\"app\"}",
+            "{\"branch\":\"pr-1\",\"roles\":[1]}",
             "{\"branch\":\"pr-1\",\"baseline\":\"main\"}")) {
       assertThat(post("/v1/tokens", body).statusCode()).as(body).isEqualTo(400);
     }
@@ -456,7 +472,7 @@ final class AdminServerTest {
                 """
                 {"id": "k3f9x2", "branch": "pr-1", "roles": ["app"],
                  "rights": ["connect", "create"], "createdAt": "2026-11-22T08:00:00Z",
-                 "expiresAt": "2026-11-22T09:00:00Z", "revoked": false}
+                 "expiresAt": "2026-11-22T09:00:00Z", "state": "expired"}
                 """));
     assertThat(send("DELETE", "/v1/tokens/k3f9x2", "", "Bearer " + FakeRouter.BEARER).statusCode())
         .isEqualTo(204);
@@ -481,8 +497,58 @@ final class AdminServerTest {
 
   @Test
   void aSystemTokenHasNoConnectionString() throws Exception {
-    assertThat(json(post("/v1/tokens", "")).fieldNames())
-        .containsExactlyInAnyOrder("id", "secret", "bearer");
+    assertThat(
+            json(post("/v1/tokens", "{\"system\":true,\"rights\":[\"admin\"]}")).fieldNames())
+        .containsExactlyInAnyOrder("id", "secret", "bearer", "roles", "superuser");
+  }
+
+  @Test
+  void whatIsNotAskedForIsNotGranted() throws Exception {
+    router.put("pr-1");
+    post("/v1/tokens", "{\"branch\":\"pr-1\"}");
+    post("/v1/tokens", "{\"branch\":\"pr-1\",\"role\":\"r\"}");
+    post("/v1/tokens", "{\"system\":true,\"roles\":[\"r\"],\"expiresIn\":\"never\"}");
+    var rights = java.util.Set.of(TokenRight.CONNECT);
+    var branch = new TokenRequest.OfBranch(new BranchName("pr-1"));
+    var named = new TokenRequest.Named(List.of("r"));
+
+    assertThat(router.calls)
+        .filteredOn(call -> call.startsWith("mint"))
+        .containsExactly(
+            "mint "
+                + new TokenRequest(
+                    branch, new TokenRequest.Standard(), rights, new TokenRequest.ByPolicy()),
+            "mint " + new TokenRequest(branch, named, rights, new TokenRequest.ByPolicy()),
+            "mint "
+                + new TokenRequest(
+                    new TokenRequest.OfSystem(), named, rights, new TokenRequest.Endless()));
+  }
+
+  @Test
+  void aTokenThatMayCreateItsBranchIsMadeWithoutIt() throws Exception {
+    post("/v1/tokens", "{\"branch\":\"later\",\"rights\":[\"connect\",\"create\"]}");
+
+    assertThat(router.calls).anyMatch(call -> call.startsWith("mint"));
+    assertThat(router.calls).noneMatch(call -> call.startsWith("create"));
+  }
+
+  @Test
+  void aTokenIsRotated() throws Exception {
+    assertThat(json(post("/v1/tokens/k3f9x2/rotate", "")))
+        .isEqualTo(
+            new JsonObject()
+                .put("id", "k3f9x2")
+                .put("secret", "n/w")
+                .put("bearer", "vela_k3f9x2_n/w"));
+    post("/v1/tokens/k3f9x2/rotate", "{\"expiresIn\":\"1h\"}");
+    assertThat(router.calls)
+        .contains(
+            "rotate k3f9x2 " + Optional.empty(),
+            "rotate k3f9x2 " + Optional.of(new TokenRequest.For(Duration.ofHours(1))));
+    assertThat(problem(post("/v1/tokens/zzzz/rotate", ""), 409).getString("code"))
+        .isEqualTo("token-not-good");
+    var ofBranch = "Bearer " + FakeRouter.BRANCH_BEARER;
+    assertThat(send("POST", "/v1/tokens/k3f9x2/rotate", "", ofBranch).statusCode()).isEqualTo(403);
   }
 
   @Test

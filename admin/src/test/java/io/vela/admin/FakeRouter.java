@@ -16,8 +16,10 @@ import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router;
 import io.vela.router.Target;
+import io.vela.router.TokenRequest;
 import io.vela.router.branch.BranchLease;
 import io.vela.router.catalog.TokenRight;
+import io.vela.router.catalog.TokenState;
 import io.vela.router.route.BranchAddress;
 import io.vela.router.route.TokenId;
 import java.time.Duration;
@@ -281,9 +283,33 @@ public final class FakeRouter implements Router {
   }
 
   @Override
-  public MintedToken mintToken(TokenRequest request) {
+  public IssuedToken mintToken(TokenRequest request) {
     called("mint " + request);
-    return new MintedToken(new TokenId("k3f9x2"), new Secret("p+w/d"));
+    var roles =
+        switch (request.roles()) {
+          case TokenRequest.Standard _ -> List.of("app");
+          case TokenRequest.Named(var names) -> names;
+          case TokenRequest.Any _ -> List.<String>of();
+        };
+    return new IssuedToken(
+        new MintedToken(new TokenId("k3f9x2"), new Secret("p+w/d")),
+        roles,
+        roles.stream().findFirst().orElse("app"),
+        "shop",
+        roles.isEmpty() || roles.contains("postgres"),
+        request.lifetime() instanceof TokenRequest.For(var time)
+            ? Optional.of(THEN.plus(time))
+            : Optional.empty());
+  }
+
+  @Override
+  public MintedToken rotateToken(TokenId id, Optional<TokenRequest.Lifetime> lifetime)
+      throws RouteException {
+    called("rotate " + id + " " + lifetime);
+    if (!id.value().equals("k3f9x2")) {
+      throw new RouteException(new RouteFailure.TokenNotGood(id.value(), "revoked"));
+    }
+    return new MintedToken(id, new Secret("n/w"));
   }
 
   @Override
@@ -298,7 +324,8 @@ public final class FakeRouter implements Router {
             Set.of(TokenRight.CONNECT, TokenRight.CREATE),
             THEN,
             Optional.of(THEN.plusSeconds(3600)),
-            false));
+            Optional.empty(),
+            TokenState.EXPIRED));
   }
 
   @Override
@@ -319,7 +346,8 @@ public final class FakeRouter implements Router {
       throw new RouteException(new RouteFailure.NotGranted("the token does not grant this"));
     }
     if (!bearer.reveal().equals(BEARER)) {
-      throw new RouteException(new RouteFailure.BadToken());
+      throw new RouteException(
+          new RouteFailure.BadToken("root", RouteFailure.BadToken.Reason.WRONG_SECRET));
     }
     return new TokenId("root");
   }

@@ -7,6 +7,7 @@ import io.vela.cli.CliException;
 import io.vela.cli.client.ClientFile;
 import io.vela.cli.client.VelaClient;
 import io.vela.config.value.Secret;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -35,15 +36,24 @@ final class VelaUnderTest implements AutoCloseable {
   private final ClientFile address;
   private final VelaClient rest;
   private final double startMillis;
+  private final Token token;
   private final FirstRow.Account account;
 
-  private VelaUnderTest(Process process, Path data, ClientFile address, double startMillis) {
+  private VelaUnderTest(Process process, Path data, ClientFile address, double startMillis)
+      throws CliException {
     this.startMillis = startMillis;
     this.process = process;
     this.data = data;
     this.address = address;
     this.rest = new VelaClient(URI.create(address.http()), address.token());
-    var token = token();
+    var made =
+        rest.post(
+            "/v1/tokens",
+            new JsonObject()
+                .put("system", true)
+                .put("role", ROLE)
+                .put("rights", new JsonArray().add("connect").add("create")));
+    this.token = new Token(made.getString("id"), new Secret(made.getString("secret")));
     this.account = new FirstRow.Account(ROLE + "~" + token.id, token.secret);
   }
 
@@ -84,7 +94,12 @@ final class VelaUnderTest implements AutoCloseable {
     double startMillis = (System.nanoTime() - begin) / 1e6;
     var address =
         ClientFile.read(data).orElseThrow(() -> new IOException("vela up wrote no client.json"));
-    return new VelaUnderTest(process, data, address, startMillis);
+    try {
+      return new VelaUnderTest(process, data, address, startMillis);
+    } catch (CliException e) {
+      process.destroy();
+      throw new IOException("no token for the whole system", e);
+    }
   }
 
   /** A client of a branch, with a token for the whole system. */
@@ -97,7 +112,6 @@ final class VelaUnderTest implements AutoCloseable {
 
   /** The same for pgbench. */
   Pgbench.Server server(String branch) {
-    var token = token();
     return new Pgbench.Server(
         address.listen().host(),
         address.listen().port(),
@@ -265,11 +279,6 @@ final class VelaUnderTest implements AutoCloseable {
   /** The pool in words. */
   JsonObject pool() throws CliException {
     return rest.get("/v1/pool");
-  }
-
-  private Token token() {
-    var parts = address.token().reveal().split("_", 3);
-    return new Token(parts[1], new Secret(parts[2]));
   }
 
   /** Ends it, also when this thread has been interrupted: its data is removed next. */

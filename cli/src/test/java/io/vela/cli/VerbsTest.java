@@ -179,6 +179,20 @@ final class VerbsTest {
   }
 
   @Test
+  void aSuperuserIsSaidOnTheErrorOutputAndTheUrlStaysClean() throws Exception {
+    router.put("pr-1");
+    assertThat(vela("url", "pr-1").err()).isEmpty();
+    var named = vela("url", "pr-1", "--role", "postgres", "--expires-in", "2h");
+    assertThat(named.out())
+        .isEqualTo("postgresql://postgres~k3f9x2:p%2Bw%2Fd@127.0.0.1:6432/shop\n");
+    assertThat(named.err()).startsWith("vela: note: \"postgres\" is a superuser");
+    assertThat(router.calls)
+        .anyMatch(call -> call.contains("names=[postgres]") && call.contains("For[time=PT2H]"));
+    assertThat(vela("token", "create", "--branch", "pr-1", "--any-role").err())
+        .startsWith("vela: note: a superuser");
+  }
+
+  @Test
   void aTokenIsMadeListedAndRevoked() throws Exception {
     router.put("pr-1");
     assertThat(
@@ -198,14 +212,19 @@ final class VerbsTest {
                     "--expires-in",
                     "1h")
                 .out())
-        .startsWith("id       k3f9x2\nsecret   p+w/d\nbearer   vela_k3f9x2_p+w/d\nurl      ")
+        .startsWith(
+            "id       k3f9x2\nsecret   p+w/d\nbearer   vela_k3f9x2_p+w/d\nroles    app,ci\nurl  ")
         .contains("\nexpires  ");
-    assertThat(router.calls).anyMatch(call -> call.contains("roles=[app, ci]"));
+    assertThat(router.calls).anyMatch(call -> call.contains("names=[app, ci]"));
     assertThat(vela("token", "list").out().lines())
         .hasSize(2)
         .last()
         .asString()
-        .matches("k3f9x2 +branch pr-1 +connect,create +app +.* good");
+        .matches("k3f9x2 +branch pr-1 +connect,create +app +.* expired");
+    assertThat(vela("token", "create").err()).contains("\"system\"");
+    assertThat(vela("token", "rotate", "k3f9x2").out())
+        .isEqualTo("id       k3f9x2\nsecret   n/w\nbearer   vela_k3f9x2_n/w\n");
+    assertThat(vela("token", "rotate", "zzzz").err()).contains("is revoked");
     assertThat(vela("token", "revoke", "k3f9x2")).isEqualTo(new Ended(0, "revoked k3f9x2\n", ""));
     assertThat(vela("token", "revoke", "zzzz").err()).contains("\"zzzz\" does not exist");
     assertThat(vela("token", "revoke", "NO").code()).isEqualTo(2);

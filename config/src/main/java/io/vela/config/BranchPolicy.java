@@ -17,6 +17,7 @@ import java.util.regex.Pattern;
  * @param warm how many started clones are kept ready, so that a branch is there at once
  * @param parking what becomes of clients that stay connected while nobody uses the branch
  * @param backends whether sessions may be given backends that are older than they are
+ * @param tokens what holds for tokens that say nothing else
  */
 public record BranchPolicy(
     List<String> createOnConnect,
@@ -25,7 +26,8 @@ public record BranchPolicy(
     boolean replication,
     int warm,
     ParkPolicy parking,
-    BackendPolicy backends) {
+    BackendPolicy backends,
+    TokenPolicy tokens) {
   /** More would be a mistake: each takes the memory of a running branch. */
   private static final int MOST_WARM = 1000;
 
@@ -60,6 +62,26 @@ public record BranchPolicy(
         warm,
         parking,
         BackendPolicy.DEFAULT);
+  }
+
+  /** With tokens as usual. */
+  public BranchPolicy(
+      List<String> createOnConnect,
+      Duration suspendAfter,
+      Durability durability,
+      boolean replication,
+      int warm,
+      ParkPolicy parking,
+      BackendPolicy backends) {
+    this(
+        createOnConnect,
+        suspendAfter,
+        durability,
+        replication,
+        warm,
+        parking,
+        backends,
+        TokenPolicy.DEFAULT);
   }
 
   /**

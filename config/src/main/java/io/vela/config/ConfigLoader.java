@@ -203,7 +203,8 @@ public final class ConfigLoader {
             section.scalar("replication", ConfigLoader::yesOrNo, standard.replication()),
             section.scalar("warm", text -> BranchPolicy.validWarm(integer(text)), standard.warm()),
             parking(section),
-            backends(section));
+            backends(section),
+            tokens(section));
     section.end();
     return policy;
   }
@@ -214,6 +215,17 @@ public final class ConfigLoader {
         section.scalar("reuse-backends", ConfigLoader::yesOrNo, standard.reuse()),
         section.scalar(
             "spare-backends", text -> BackendPolicy.validSpare(integer(text)), standard.spare()));
+  }
+
+  private static TokenPolicy tokens(YamlSection section) {
+    return new TokenPolicy(
+        section.scalar(
+            "token-lifetime",
+            text ->
+                text.equals(TokenPolicy.NEVER)
+                    ? Optional.<Duration>empty()
+                    : Optional.of(TokenPolicy.validLifetime(Durations.parse(text))),
+            TokenPolicy.DEFAULT.lifetime()));
   }
 
   private static ParkPolicy parking(YamlSection section) {

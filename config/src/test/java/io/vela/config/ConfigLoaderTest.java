@@ -85,6 +85,7 @@ final class ConfigLoaderTest {
     assertThat(policy.replication()).isFalse();
     assertThat(policy.warm()).isZero();
     assertThat(policy.backends()).isEqualTo(new BackendPolicy(false, 0));
+    assertThat(policy.tokens().lifetime()).contains(Duration.ofDays(30));
     assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
     assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
@@ -168,6 +169,7 @@ final class ConfigLoaderTest {
                   unseen-settings: park
                   reuse-backends: true
                   spare-backends: 3
+                  token-lifetime: 8h
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -227,7 +229,8 @@ final class ConfigLoaderTest {
                             false,
                             List.of("select 2"),
                             ParkPolicy.UnseenSettings.PARK),
-                        new BackendPolicy(true, 3))),
+                        new BackendPolicy(true, 3),
+                        new TokenPolicy(Optional.of(Duration.ofHours(8))))),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
@@ -240,6 +243,14 @@ final class ConfigLoaderTest {
                     new DeletionLimits(
                         Duration.ofSeconds(1), Duration.ofSeconds(6), Duration.ofSeconds(2))),
                 new NetworkConfig("io_uring", 3, false)));
+  }
+
+  @Test
+  void aTokenLivesForEverOnlyWhereThePolicySaysSo() throws Exception {
+    var config = parse("baselines: {a: {branches: {token-lifetime: never}}}");
+
+    assertThat(config.policy(new BaselineName("a")).tokens().lifetime()).isEmpty();
+    assertThat(config.policy(VelaConfig.MAIN).tokens().lifetime()).isPresent();
   }
 
   @Test
@@ -291,6 +302,8 @@ final class ConfigLoaderTest {
           limits: {start-concurrency: 0}   | limits.start-concurrency  | expected at least 1
           baselines: {a: {branches: {warm: -1}}} | baselines.a.branches.warm | expected 0 to 1000
           baselines: {a: {branches: {spare-backends: 17}}} | baselines.a.branches.spare-backends | expected 0 to 16
+          baselines: {a: {branches: {token-lifetime: 0s}}} | baselines.a.branches.token-lifetime | expected more than 0 and at most 36500d, or never
+          baselines: {a: {branches: {token-lifetime: 36501d}}} | baselines.a.branches.token-lifetime | expected more than 0 and at most 36500d, or never
           limits: {max-running: 0}         | limits.max-running        | expected at least 1
           limits: {memory: 51MB}           | limits.memory             | 51MB is less than one instance is counted with: 52MB (postgres.shared-buffers and 20MB)
           limits: {startup-hold: 0B}       | limits.startup-hold       | expected at least 1

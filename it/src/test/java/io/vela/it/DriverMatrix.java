@@ -237,9 +237,8 @@ abstract class DriverMatrix {
   }
 
   private void execute(String database, String... statements) throws SQLException {
-    var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(vela.said());
-    assertThat(login.find()).isTrue();
-    try (var connection = vela.connect(login.group(1), login.group(2), database);
+    var login = vela.superuser();
+    try (var connection = vela.connect(login.user(), login.password(), database);
         var statement = connection.createStatement()) {
       for (var sql : statements) {
         statement.execute(sql);
@@ -249,7 +248,7 @@ abstract class DriverMatrix {
 
   private Map<String, String> environment(Driver driver) throws IOException {
     var branch = driver.branch();
-    var token = vela.mintToken(branch);
+    var token = vela.mintToken(branch, "app");
     var environment =
         new HashMap<>(
             Map.of(

@@ -16,7 +16,6 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -40,9 +39,8 @@ final class InstanceDeathTest {
   }
 
   private static Connection connect(String branch) throws SQLException {
-    var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(vela.said());
-    assertThat(login.find()).isTrue();
-    return vela.connect(login.group(1), login.group(2), "postgres@" + branch);
+    var login = vela.superuser();
+    return vela.connect(login.user(), login.password(), "postgres@" + branch);
   }
 
   private static String query(Connection connection, String sql) throws SQLException {

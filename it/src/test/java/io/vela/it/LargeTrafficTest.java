@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Arrays;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -39,9 +38,8 @@ final class LargeTrafficTest {
   }
 
   private static Connection connect() throws SQLException {
-    var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(vela.said());
-    assertThat(login.find()).isTrue();
-    return vela.connect(login.group(1), login.group(2), "postgres@large");
+    var login = vela.superuser();
+    return vela.connect(login.user(), login.password(), "postgres@large");
   }
 
   private static long residentMegabytes() {

@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,9 +37,8 @@ final class ReloadTest {
   }
 
   private static Connection connect(Vela vela, String branch) throws SQLException {
-    var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(vela.said());
-    assertThat(login.find()).isTrue();
-    return vela.connect(login.group(1), login.group(2), "postgres@" + branch);
+    var login = vela.superuser();
+    return vela.connect(login.user(), login.password(), "postgres@" + branch);
   }
 
   private static void hangUp(Vela vela) {

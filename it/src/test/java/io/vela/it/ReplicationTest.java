@@ -12,15 +12,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** Postgres's own replication tools on a branch. */
 final class ReplicationTest {
-  private static final Pattern LOGIN = Pattern.compile("postgresql://([^:]+):([^@]+)@");
 
   private static Scratch scratch;
   private static Path programs;
@@ -53,24 +50,18 @@ final class ReplicationTest {
     scratch.close();
   }
 
-  private static Matcher login(Vela of) {
-    var login = LOGIN.matcher(of.said());
-    assertThat(login.find()).isTrue();
-    return login;
-  }
-
   private static Run.Outcome psql(Vela of, String database, String sql) {
-    return of.psql(login(of).group(1), login(of).group(2), database, "-c", sql);
+    return of.psql(of.superuser().user(), of.superuser().password(), database, "-c", sql);
   }
 
   /** A physical replication connection has no database to name a branch in. */
   private static String connection(Vela of, String branch) {
     return "host=localhost port=%d user=%s options='-c vela.branch=%s'"
-        .formatted(of.port(), login(of).group(1), branch);
+        .formatted(of.port(), of.superuser().user(), branch);
   }
 
   private static Run.Outcome run(Vela of, List<String> command) {
-    return Run.program(Map.of("PGPASSWORD", login(of).group(2)), command);
+    return Run.program(Map.of("PGPASSWORD", of.superuser().password()), command);
   }
 
   private static String program(String name) {
@@ -102,7 +93,7 @@ final class ReplicationTest {
     var folder = Files.createDirectory(scratch.folder().resolve("wal"));
     var receiving =
         Run.start(
-            Map.of("PGPASSWORD", login(vela).group(2)),
+            Map.of("PGPASSWORD", vela.superuser().password()),
             List.of(
                 program("pg_receivewal"),
                 "-d",
@@ -136,7 +127,7 @@ final class ReplicationTest {
     psql(vela, "postgres@logical", "create table kept (n int)").text();
     var target = "dbname=postgres@logical";
     var connection =
-        "host=localhost port=%d user=%s %s".formatted(vela.port(), login(vela).group(1), target);
+        "host=localhost port=%d user=%s %s".formatted(vela.port(), vela.superuser().user(), target);
     var logical = List.of(program("pg_recvlogical"), "-d", connection, "--slot", "changes");
     run(vela, with(logical, "--create-slot", "-P", "test_decoding")).text();
     psql(vela, "postgres@logical", "insert into kept values (4711)").text();

@@ -7,7 +7,6 @@ import io.vela.it.support.Scratch;
 import io.vela.it.support.Vela;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -30,9 +29,8 @@ final class RoleChangeTest {
   }
 
   private static Connection superuser(String branch) throws SQLException {
-    var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(vela.said());
-    assertThat(login.find()).isTrue();
-    return vela.connect(login.group(1), login.group(2), "postgres@" + branch);
+    var login = vela.superuser();
+    return vela.connect(login.user(), login.password(), "postgres@" + branch);
   }
 
   private static void execute(String branch, String sql) throws SQLException {

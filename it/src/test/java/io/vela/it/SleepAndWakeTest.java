@@ -22,7 +22,6 @@ import org.junit.jupiter.api.Test;
 final class SleepAndWakeTest {
   private static Scratch scratch;
   private static Vela vela;
-  private static String systemToken;
 
   @BeforeAll
   static void start() throws Exception {
@@ -37,7 +36,6 @@ final class SleepAndWakeTest {
               suspend-after: 1s
         """);
     vela = Vela.start(scratch.data(), "--config", config.toString());
-    systemToken = vela.said();
   }
 
   @AfterAll
@@ -46,12 +44,10 @@ final class SleepAndWakeTest {
     scratch.close();
   }
 
-  /** Connects as the system token that the ready line shows. */
+  /** Connects as the superuser. */
   private static Connection connect(String branch) throws SQLException {
-    var login =
-        java.util.regex.Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(systemToken);
-    assertThat(login.find()).isTrue();
-    return vela.connect(login.group(1), login.group(2), "postgres@" + branch);
+    var login = vela.superuser();
+    return vela.connect(login.user(), login.password(), "postgres@" + branch);
   }
 
   private static String query(Connection connection, String sql) throws SQLException {

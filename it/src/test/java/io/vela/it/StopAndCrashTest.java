@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -41,9 +40,8 @@ final class StopAndCrashTest {
   }
 
   private static Connection connect(Vela vela, String branch) throws SQLException {
-    var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(vela.said());
-    assertThat(login.find()).isTrue();
-    return vela.connect(login.group(1), login.group(2), "postgres@" + branch);
+    var login = vela.superuser();
+    return vela.connect(login.user(), login.password(), "postgres@" + branch);
   }
 
   private static void execute(Connection connection, String sql) throws SQLException {

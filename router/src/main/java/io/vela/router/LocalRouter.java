@@ -39,6 +39,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -50,6 +51,8 @@ public final class LocalRouter implements Router {
   private static final Logger log = LoggerFactory.getLogger(LocalRouter.class);
   private static final Duration LETTING_GO = Duration.ofSeconds(5);
   private static final Duration BETWEEN_MEASUREMENTS = Duration.ofSeconds(15);
+  private static final Duration BEFORE_FIRST_PRUNING = Duration.ofMinutes(1);
+  private static final Duration BETWEEN_PRUNINGS = Duration.ofHours(1);
 
   private final Supplier<VelaConfig> config;
   private final StartPermits starts;
@@ -71,6 +74,7 @@ public final class LocalRouter implements Router {
   private final TokenLeases tokenLeases;
   private final Answers answers;
   private final SessionDirectory attendance = new SessionDirectory();
+  private final List<Consumer<MintedToken>> rotationListeners = new CopyOnWriteArrayList<>();
   private volatile boolean closed;
 
   /**
@@ -131,13 +135,15 @@ public final class LocalRouter implements Router {
     roomMaker.serve(branches);
     this.metrics.branches(branches::all);
     this.metrics.occupancy(warm, room);
-    this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
+    var policy = new CreatePolicy(config, baselines::exists);
+    this.locator = new Locator(branches, policy, tokens);
     var views =
         new BranchViews(agent, contents, idle, room, attendance, this::suspendAfter, this::parking);
     this.desk = new BranchDesk(branches, views, baselines, catalog, doubts, attendance);
-    this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
-    this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.roles = new CurrentRoles(branches, contents, desk);
+    this.tokenDesk =
+        new TokenDesk(config, branches, baselines, desk, roles, policy, tokens, catalog);
+    this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.answers = new Answers(threads);
   }
 
@@ -176,6 +182,7 @@ public final class LocalRouter implements Router {
     }
     warm.due();
     measure();
+    scheduler.after(BEFORE_FIRST_PRUNING, this::pruneTokens);
     var clones = found.branches().keySet().stream().map(BranchRow::cloneId).toList();
     threads.execute(() -> contents.readAhead(clones));
   }
@@ -387,8 +394,34 @@ public final class LocalRouter implements Router {
   }
 
   @Override
-  public MintedToken mintToken(TokenRequest request) throws RouteException {
-    return tokenDesk.mint(request);
+  public IssuedToken mintToken(TokenRequest request) throws RouteException, InterruptedException {
+    return tokenDesk.mint(request, scheduler.clock().instant());
+  }
+
+  @Override
+  public MintedToken rotateToken(TokenId id, Optional<TokenRequest.Lifetime> lifetime)
+      throws RouteException {
+    var token = tokenDesk.rotate(id, lifetime, scheduler.clock().instant());
+    rotationListeners.forEach(listener -> listener.accept(token));
+    return token;
+  }
+
+  /**
+   * @param listener told of each new secret before whoever asked for it
+   */
+  public void onTokenRotated(Consumer<MintedToken> listener) {
+    rotationListeners.add(listener);
+  }
+
+  private void pruneTokens() {
+    if (closed) {
+      return;
+    }
+    threads.execute(
+        () -> {
+          tokenDesk.prune(tokenLeases.inUse());
+          scheduler.after(BETWEEN_PRUNINGS, this::pruneTokens);
+        });
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.vela.agent.Role;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
+import io.vela.router.RouteFailure.BadToken;
 import io.vela.router.branch.BranchState.Absent;
 import io.vela.router.branch.BranchState.Creating;
 import io.vela.router.branch.BranchState.Failed;
@@ -48,11 +49,12 @@ final class Locator {
    * @param token what was found of the address's
    */
   Target locate(BranchAddress address, Optional<TokenRow> token) throws RouteException {
+    checkRole(token, address);
     var name = branchName(address, token);
     var known = branches.find(name).filter(Locator::isThere);
     var row = known.flatMap(BranchStatus::row);
     if (row.isPresent()) {
-      check(token, address, row.get().baseline(), TokenRight.CONNECT);
+      check(token, row.get().baseline(), TokenRight.CONNECT);
       checkReplication(name, row.get().baseline(), address);
       return new Target(name, Optional.empty(), address);
     }
@@ -61,7 +63,7 @@ final class Locator {
                 ? Optional.of(creating.from())
                 : policy.baselineFor(name))
             .orElseThrow(() -> new RouteException(new RouteFailure.NoSuchBranch(name)));
-    check(token, address, from, TokenRight.CREATE);
+    check(token, from, TokenRight.CREATE);
     checkReplication(name, from, address);
     return new Target(name, Optional.of(from), address);
   }
@@ -73,14 +75,23 @@ final class Locator {
     }
   }
 
-  private static void check(
-      Optional<TokenRow> token, BranchAddress address, BaselineName baseline, TokenRight right)
+  // A token is the credential of its roles. Another role is refused as with a wrong password, so
+  // that whoever has no secret learns nothing of what a token is for.
+  private static void checkRole(Optional<TokenRow> token, BranchAddress address)
+      throws RouteException {
+    if (token.isPresent() && !token.get().allowsRole(address.role())) {
+      throw bad(token.get(), BadToken.Reason.OTHER_ROLE);
+    }
+  }
+
+  private static RouteException bad(TokenRow token, BadToken.Reason reason) {
+    return new RouteException(new BadToken(token.id().value(), reason));
+  }
+
+  private static void check(Optional<TokenRow> token, BaselineName baseline, TokenRight right)
       throws RouteException {
     if (token.isEmpty()) {
       return;
-    }
-    if (!token.get().allowsRole(address.role())) {
-      throw notGranted("role \"" + address.role() + "\"");
     }
     if (token.get().scope() instanceof TokenScope.OneBaseline(var own) && !own.equals(baseline)) {
       throw notGranted("branches of baseline \"" + baseline + "\"");
@@ -98,12 +109,15 @@ final class Locator {
 
   private BranchName branchName(BranchAddress address, Optional<TokenRow> token)
       throws RouteException {
-    if (!(token.map(TokenRow::scope).orElse(null) instanceof TokenScope.OneBranch(var scope))) {
-      return address
-          .branch()
-          .orElseThrow(() -> new RouteException(new RouteFailure.NoBranchNamed()));
-    }
-    var own = nameOf(scope);
+    var own =
+        switch (token.map(TokenRow::scope).orElseGet(TokenScope.TheSystem::new)) {
+          case TokenScope.TheSystem _, TokenScope.OneBaseline _ ->
+              address
+                  .branch()
+                  .orElseThrow(() -> new RouteException(new RouteFailure.NoBranchNamed()));
+          case TokenScope.OneBranch(var id) -> nameOf(id, token.orElseThrow());
+          case TokenScope.OneName(var name) -> name;
+        };
     if (address.branch().isPresent() && !address.branch().get().equals(own)) {
       throw notGranted("branch \"" + address.branch().get() + "\"");
     }
@@ -111,12 +125,12 @@ final class Locator {
   }
 
   // A row whose branch is not known here any more is a branch that is gone.
-  private BranchName nameOf(long id) throws RouteException {
+  private BranchName nameOf(long id, TokenRow token) throws RouteException {
     return branches.all().stream()
         .filter(branch -> branch.row().filter(row -> row.id() == id).isPresent())
         .map(BranchStatus::name)
         .findFirst()
-        .orElseThrow(() -> new RouteException(new RouteFailure.BadToken()));
+        .orElseThrow(() -> bad(token, BadToken.Reason.UNKNOWN));
   }
 
   /**
@@ -147,6 +161,8 @@ final class Locator {
           case TokenScope.OneBaseline(var name) ->
               row.filter(branch -> branch.baseline().equals(name)).isPresent();
           case TokenScope.OneBranch(var id) -> row.filter(branch -> branch.id() == id).isPresent();
+          case TokenScope.OneName(var name) ->
+              row.filter(branch -> branch.name().equals(name)).isPresent();
         };
     if (!covered) {
       throw notGranted(about.map(name -> "branch \"" + name + "\"").orElse("this"));

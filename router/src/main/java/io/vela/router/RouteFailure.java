@@ -100,8 +100,43 @@ public sealed interface RouteFailure {
     }
   }
 
-  /** A token that is unknown, expired, or not good for this; the client is told no more. */
-  record BadToken() implements RouteFailure {
+  /**
+   * A token that lets nobody in with what was presented. The client is told no more than that; the
+   * log says which token and why.
+   *
+   * @param token its id
+   */
+  record BadToken(String token, Reason reason) implements RouteFailure {
+    /** What is wrong with it. */
+    public enum Reason {
+      /** There is none of this id; it may have been pruned, or have gone with its branch. */
+      UNKNOWN("unknown"),
+      /** Its time is over. */
+      EXPIRED("expired"),
+      /** It was taken back. */
+      REVOKED("revoked"),
+      /** Its secret is another one. */
+      WRONG_SECRET("wrong secret"),
+      /** It is for other roles: as with any credential of a role, another cannot use it. */
+      OTHER_ROLE("not for this role");
+
+      private final String words;
+
+      Reason(String words) {
+        this.words = words;
+      }
+
+      @Override
+      public String toString() {
+        return words;
+      }
+    }
+
+    /** For the log. */
+    public String cause() {
+      return "token " + token + ": " + reason;
+    }
+
     @Override
     public String message() {
       return "the token is not valid";
@@ -121,6 +156,19 @@ public sealed interface RouteFailure {
     @Override
     public String message() {
       return "token \"" + id + "\" has been revoked";
+    }
+  }
+
+  /** A token that is revoked or expired gets no new secret. */
+  record TokenNotGood(String id, String state) implements RouteFailure {
+    @Override
+    public String message() {
+      return "token \"%s\" is %s".formatted(id, state);
+    }
+
+    @Override
+    public String hint() {
+      return "Make a new one.";
     }
   }
 

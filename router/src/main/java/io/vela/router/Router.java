@@ -11,6 +11,7 @@ import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
 import io.vela.router.catalog.TokenRight;
+import io.vela.router.catalog.TokenState;
 import io.vela.router.route.TokenId;
 import java.time.Duration;
 import java.time.Instant;
@@ -97,9 +98,23 @@ public interface Router extends SessionRouter, AutoCloseable {
       throws RouteException, InterruptedException;
 
   /** Makes a token; its secret can be had only now. */
-  MintedToken mintToken(TokenRequest request) throws RouteException;
+  IssuedToken mintToken(TokenRequest request) throws RouteException, InterruptedException;
 
-  /** All tokens, the newest first; never their secrets. */
+  /**
+   * Gives a token a new secret. The old one lets nobody in from here on; sessions that are there go
+   * on, as they do when a role's password changes.
+   *
+   * @param lifetime from now on; empty leaves its end as it is
+   * @throws RouteException with {@link RouteFailure.NoSuchToken}, or with {@link
+   *     RouteFailure.TokenNotGood} when it is revoked, or expired and gets no new lifetime
+   */
+  MintedToken rotateToken(TokenId id, Optional<TokenRequest.Lifetime> lifetime)
+      throws RouteException;
+
+  /**
+   * All tokens, the newest first; never their secrets. Those that are revoked or expired are among
+   * them for some weeks.
+   */
   List<TokenView> tokens() throws RouteException;
 
   /**
@@ -244,54 +259,10 @@ public interface Router extends SessionRouter, AutoCloseable {
       Optional<Instant> sleepsAt) {}
 
   /**
-   * For a branch, a baseline or else the whole system.
-   *
-   * @param branch the one branch it is good for
-   * @param baseline the baseline whose branches it is good for
-   * @param roles the only roles it may be used with; empty for any
-   * @param rights what it grants there
-   * @param expiresAt from when on it is refused; empty for never
-   */
-  record TokenRequest(
-      Optional<BranchName> branch,
-      Optional<BaselineName> baseline,
-      List<String> roles,
-      Set<TokenRight> rights,
-      Optional<Instant> expiresAt) {
-    /**
-     * @throws IllegalArgumentException without a right, or for both a branch and a baseline
-     */
-    public TokenRequest {
-      if (rights.isEmpty()) {
-        throw new IllegalArgumentException("a token needs at least one right");
-      }
-      if (branch.isPresent() && baseline.isPresent()) {
-        throw new IllegalArgumentException("a token is for a branch or a baseline, not for both");
-      }
-      roles = List.copyOf(roles);
-      rights = Set.copyOf(rights);
-    }
-
-    /** One that may do everything, for ever. */
-    public static TokenRequest forTheSystem() {
-      return new TokenRequest(
-          Optional.empty(), Optional.empty(), List.of(), TokenRight.ALL, Optional.empty());
-    }
-
-    /** One to connect to a branch with any role, for ever. */
-    public static TokenRequest forBranch(BranchName name) {
-      return new TokenRequest(
-          Optional.of(name),
-          Optional.empty(),
-          List.of(),
-          Set.of(TokenRight.CONNECT),
-          Optional.empty());
-    }
-  }
-
-  /**
    * @param branch empty when it is for more than one
    * @param baseline empty when it is for one branch or for the system
+   * @param roles the only roles that clients get in with; empty for any, where they get in at all
+   * @param state whether it lets anybody in now
    */
   record TokenView(
       TokenId id,
@@ -301,10 +272,32 @@ public interface Router extends SessionRouter, AutoCloseable {
       Set<TokenRight> rights,
       Instant createdAt,
       Optional<Instant> expiresAt,
-      boolean revoked) {
+      Optional<Instant> revokedAt,
+      TokenState state) {
     public TokenView {
       roles = List.copyOf(roles);
       rights = Set.copyOf(rights);
+    }
+  }
+
+  /**
+   * A token as it was made.
+   *
+   * @param roles the only roles that clients get in with; empty for any, where they get in at all
+   * @param role what a connection string names: the first of the roles, else the default one; empty
+   *     where there is none
+   * @param database what a connection string names; empty where there is none
+   * @param superuser whether clients may get in as a superuser, as far as is known
+   */
+  record IssuedToken(
+      MintedToken token,
+      List<String> roles,
+      String role,
+      String database,
+      boolean superuser,
+      Optional<Instant> expiresAt) {
+    public IssuedToken {
+      roles = List.copyOf(roles);
     }
   }
 

@@ -3,6 +3,7 @@ package io.vela.router;
 import io.vela.agent.Endpoint;
 import io.vela.agent.InstanceExit;
 import io.vela.config.value.BranchName;
+import io.vela.router.RouteFailure.BadToken;
 import io.vela.router.branch.BranchLease;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.TokenRow;
@@ -90,7 +91,8 @@ final class TokenLeases {
       TokenLease lease, boolean revoked, CompletableFuture<BranchLease> guarded) {
     if (revoked) {
       lease.close();
-      guarded.completeExceptionally(new RouteException(new RouteFailure.BadToken()));
+      guarded.completeExceptionally(
+          new RouteException(new BadToken(lease.token.value(), BadToken.Reason.REVOKED)));
     } else if (!guarded.complete(lease)) {
       lease.close();
     }
@@ -115,7 +117,8 @@ final class TokenLeases {
     }
   }
 
-  private Set<TokenId> inUse() {
+  /** Those on which sessions of this process stand, awake or parked. */
+  Set<TokenId> inUse() {
     var all = attendance.tokens();
     all.addAll(held.keySet());
     return all;

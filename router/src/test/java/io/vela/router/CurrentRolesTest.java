@@ -10,7 +10,6 @@ import io.vela.agent.Contents;
 import io.vela.agent.Role;
 import io.vela.config.value.BranchName;
 import io.vela.config.value.Secret;
-import io.vela.router.Router.TokenRequest;
 import io.vela.router.catalog.TokenRight;
 import java.util.List;
 import java.util.Map;
@@ -69,13 +68,14 @@ class CurrentRolesTest {
   @Test
   void whoProvesATokenIsLeftToTheRunningInstance() throws Exception {
     var token =
-        vela.router.mintToken(
-            new TokenRequest(
-                Optional.of(PR),
-                Optional.empty(),
-                List.of(),
-                Set.of(TokenRight.CONNECT),
-                Optional.empty()));
+        vela.router
+            .mintToken(
+                new TokenRequest(
+                    new TokenRequest.OfBranch(PR),
+                    new TokenRequest.Any(),
+                    Set.of(TokenRight.CONNECT),
+                    new TokenRequest.Endless()))
+            .token();
 
     var role = get(vela.router.role(vela.target("app~" + token.id(), "app@pr-1")));
 

@@ -4,6 +4,7 @@ import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
 import io.vela.router.Router.BranchSettings;
 import io.vela.router.catalog.BaselineRow;
 import io.vela.router.catalog.BranchRow;
@@ -313,12 +314,55 @@ public final class FakeCatalog implements Catalog {
                 old.roles(),
                 old.rights(),
                 old.expiresAt(),
-                true,
+                Optional.of(Instant.EPOCH),
                 old.createdAt()));
       }
     }
     tokenListeners.forEach(listener -> listener.accept(Optional.of(id)));
     return changed;
+  }
+
+  @Override
+  public boolean rotateToken(TokenId id, Secret verifier, Optional<Instant> expiresAt)
+      throws RouteException {
+    boolean changed;
+    synchronized (this) {
+      demandUp();
+      var old = tokens.get(id);
+      changed = old != null && !old.revoked();
+      if (old != null && changed) {
+        tokens.put(
+            id,
+            new TokenRow(
+                id,
+                verifier,
+                old.scope(),
+                old.roles(),
+                old.rights(),
+                expiresAt,
+                old.revokedAt(),
+                old.createdAt()));
+      }
+    }
+    tokenListeners.forEach(listener -> listener.accept(Optional.of(id)));
+    return changed;
+  }
+
+  @Override
+  public List<TokenId> pruneTokens(Instant before, Set<TokenId> kept) throws RouteException {
+    List<TokenId> gone;
+    synchronized (this) {
+      demandUp();
+      gone =
+          tokens.values().stream()
+              .filter(row -> row.revokedAt().or(row::expiresAt).filter(before::isAfter).isPresent())
+              .map(TokenRow::id)
+              .filter(id -> !kept.contains(id))
+              .toList();
+      gone.forEach(tokens::remove);
+    }
+    gone.forEach(id -> tokenListeners.forEach(listener -> listener.accept(Optional.of(id))));
+    return gone;
   }
 
   @Override

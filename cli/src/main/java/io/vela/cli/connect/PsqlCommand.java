@@ -49,10 +49,7 @@ public final class PsqlCommand implements Callable<Integer> {
                         "psql was not found",
                         "Install it: on Debian and Ubuntu the package postgresql-client, on Fedora"
                             + " postgresql, with Homebrew libpq."));
-    var token =
-        server
-            .connect(terminal)
-            .post("/v1/tokens", request.body().put("expiresIn", TOKEN_LIFETIME));
+    var token = request.mint(server, terminal, Optional.of(TOKEN_LIFETIME));
     var command = new ArrayList<String>();
     command.add(psql.toString());
     command.add("--dbname=" + conninfo(token));

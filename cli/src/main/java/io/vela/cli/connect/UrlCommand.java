@@ -8,6 +8,7 @@ import io.vela.cli.client.ServerOptions;
 import io.vela.config.value.HostPort;
 import io.vertx.core.json.JsonObject;
 import java.net.URLEncoder;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -33,7 +34,7 @@ public final class UrlCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws CliException {
-    var token = server.connect(terminal).post("/v1/tokens", request.body());
+    var token = request.mint(server, terminal, Optional.empty());
     if (server.json()) {
       terminal.json(token.put("jdbcUrl", jdbcUrl(token)));
     } else {

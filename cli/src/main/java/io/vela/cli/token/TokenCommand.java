@@ -25,7 +25,7 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
     name = "token",
     mixinStandardHelpOptions = true,
-    description = "Make tokens, list them and take them back.",
+    description = "Make tokens, list them, give them new secrets and take them back.",
     synopsisSubcommandLabel = "COMMAND")
 public final class TokenCommand {
   private final Terminal terminal;
@@ -44,7 +44,7 @@ public final class TokenCommand {
               names = "--branch",
               paramLabel = "BRANCH",
               converter = Names.Branch.class,
-              description = "For this branch; without it and --baseline, for the whole system.")
+              description = "For this branch.")
           @Nullable BranchName branch,
       @Option(
               names = "--baseline",
@@ -53,21 +53,29 @@ public final class TokenCommand {
               description = "For all branches of this baseline.")
           @Nullable BaselineName baseline,
       @Option(
+              names = "--system",
+              description = "For everything: one of --branch, --baseline and --system is needed.")
+          boolean system,
+      @Option(
               names = "--role",
               paramLabel = "ROLE",
-              description = "A role that it may be used with; may be given often. Else any.")
+              description =
+                  "A role that it may be used with; may be given often. Else the branch's or"
+                      + " baseline's own, which is no superuser where another may log in.")
           @Nullable List<String> roles,
+      @Option(names = "--any-role", description = "Good for any role, superusers too.")
+          boolean anyRole,
       @Option(
               names = "--right",
               paramLabel = "RIGHT",
               description =
-                  "connect, create or admin; may be given often. Else connect, and all of them for"
-                      + " the whole system.")
+                  "connect, create or admin; may be given often. Else connect. With create a branch"
+                      + " need not be there yet.")
           @Nullable List<String> rights,
       @Option(
               names = "--expires-in",
               paramLabel = "TIME",
-              description = "As 12h or 30d; else never.")
+              description = "As 12h or 30d, or never; else as the policy says.")
           @Nullable String expiresIn)
       throws CliException {
     var body = new JsonObject();
@@ -76,6 +84,12 @@ public final class TokenCommand {
     }
     if (baseline != null) {
       body.put("baseline", baseline.value());
+    }
+    if (system) {
+      body.put("system", true);
+    }
+    if (anyRole) {
+      body.put("anyRole", true);
     }
     if (roles != null) {
       body.put("roles", new JsonArray(roles));
@@ -87,15 +101,21 @@ public final class TokenCommand {
       body.put("expiresIn", expiresIn);
     }
     var token = server.connect(terminal).post("/v1/tokens", body);
+    if (token.getBoolean("superuser")) {
+      terminal
+          .err()
+          .println(
+              "vela: note: a superuser gets in with this token, who may do everything in a branch");
+    }
     if (server.json()) {
       terminal.json(token);
       return 0;
     }
-    terminal
-        .out()
-        .printf(
-            "id       %s%nsecret   %s%nbearer   %s%n",
-            token.getString("id"), token.getString("secret"), token.getString("bearer"));
+    secret(token);
+    var only = words(token.getJsonArray("roles"));
+    if (!only.isEmpty()) {
+      terminal.out().printf("roles    %s%n", only);
+    }
     if (token.containsKey("url")) {
       terminal.out().printf("url      %s%n", token.getString("url"));
     }
@@ -105,10 +125,46 @@ public final class TokenCommand {
     return 0;
   }
 
+  private void secret(JsonObject token) {
+    terminal
+        .out()
+        .printf(
+            "id       %s%nsecret   %s%nbearer   %s%n",
+            token.getString("id"), token.getString("secret"), token.getString("bearer"));
+  }
+
+  @Command(
+      name = "rotate",
+      mixinStandardHelpOptions = true,
+      description =
+          "Give a token a new secret and print it; the old one is good for nothing at once."
+              + " Sessions go on. Of the admin token client.json is rewritten.")
+  int rotate(
+      @Mixin ServerOptions server,
+      @Parameters(paramLabel = "ID", converter = IdConverter.class) TokenId id,
+      @Option(
+              names = "--expires-in",
+              paramLabel = "TIME",
+              description = "From now on, as 12h or 30d, or never; else its end stays as it is.")
+          @Nullable String expiresIn)
+      throws CliException {
+    var body = new JsonObject();
+    if (expiresIn != null) {
+      body.put("expiresIn", expiresIn);
+    }
+    var token = server.connect(terminal).post("/v1/tokens/" + id + "/rotate", body);
+    if (server.json()) {
+      terminal.json(token);
+    } else {
+      secret(token);
+    }
+    return 0;
+  }
+
   @Command(
       name = "list",
       mixinStandardHelpOptions = true,
-      description = "List all tokens, the newest first.")
+      description = "List all tokens, the newest first; those that have ended for 30 days.")
   int list(@Mixin ServerOptions server) throws CliException {
     var answer = server.connect(terminal).get("/v1/tokens");
     if (server.json()) {
@@ -119,17 +175,19 @@ public final class TokenCommand {
     rows.add(List.of("ID", "FOR", "RIGHTS", "ROLES", "CREATED", "EXPIRES", "STATE"));
     for (var item : answer.getJsonArray("tokens")) {
       var token = (JsonObject) item;
+      var rights = words(token.getJsonArray("rights"));
       var roles = words(token.getJsonArray("roles"));
       var expires = token.getString("expiresAt");
       rows.add(
           List.of(
               token.getString("id"),
               target(token),
-              words(token.getJsonArray("rights")),
-              roles.isEmpty() ? "any" : roles,
+              rights,
+              // Nobody connects with a token that only administers.
+              rights.equals("admin") ? "-" : roles.isEmpty() ? "any" : roles,
               Times.local(token.getString("createdAt")),
               expires == null ? "never" : Times.local(expires),
-              token.getBoolean("revoked") ? "revoked" : "good"));
+              token.getString("state")));
     }
     terminal.table(rows);
     return 0;

@@ -1,10 +1,14 @@
 package io.vela.cli.up;
 
 import io.vela.cli.CliException;
+import io.vela.config.value.BranchName;
 import io.vela.config.value.HostPort;
-import io.vela.router.Router.BaselineView;
-import io.vela.router.Router.MintedToken;
+import io.vela.router.Router.IssuedToken;
+import io.vela.router.TokenRequest;
+import io.vela.router.catalog.TokenRight;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Set;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
@@ -13,7 +17,7 @@ import org.postgresql.ds.PGSimpleDataSource;
  * the compiler to have seen what a connection takes. {@code bin/train} records it.
  */
 final class Rehearsal {
-  private static final String BRANCH = "rehearsal";
+  private static final BranchName BRANCH = new BranchName("rehearsal");
   private static final int WAIT_SECONDS = 60;
 
   /** What runs 200 times is compiled (HotSpot's {@code Tier3InvocationThreshold}). */
@@ -21,15 +25,24 @@ final class Rehearsal {
 
   private final PGSimpleDataSource client = new PGSimpleDataSource();
 
-  Rehearsal(HostPort listen, MintedToken token, BaselineView baseline) {
+  Rehearsal(HostPort listen, IssuedToken issued) {
     client.setServerNames(new String[] {listen.host()});
     client.setPortNumbers(new int[] {listen.port()});
-    client.setUser(baseline.defaultRole() + "~" + token.id());
-    client.setPassword(token.secret().reveal());
-    client.setDatabaseName(baseline.defaultDatabase() + "@" + BRANCH);
+    client.setUser(issued.role() + "~" + issued.token().id());
+    client.setPassword(issued.token().secret().reveal());
+    client.setDatabaseName(issued.database() + "@" + BRANCH);
     client.setSslMode("disable");
     client.setConnectTimeout(WAIT_SECONDS);
     client.setSocketTimeout(WAIT_SECONDS);
+  }
+
+  /** The token that it takes. */
+  static TokenRequest token() {
+    return new TokenRequest(
+        new TokenRequest.OfBranch(BRANCH),
+        new TokenRequest.Standard(),
+        Set.of(TokenRight.CONNECT, TokenRight.CREATE),
+        new TokenRequest.For(Duration.ofHours(1)));
   }
 
   void run() throws CliException {

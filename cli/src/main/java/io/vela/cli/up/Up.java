@@ -17,7 +17,6 @@ import io.vela.agent.storage.ReachablePath;
 import io.vela.agent.storage.StorageDrivers;
 import io.vela.cli.CliException;
 import io.vela.cli.Terminal;
-import io.vela.cli.client.ClientFile;
 import io.vela.config.ConfigException;
 import io.vela.config.LiveConfig;
 import io.vela.config.VelaConfig;
@@ -196,14 +195,16 @@ final class Up {
     health.add("listeners", new ListenersHealth(proxy));
     var admin = AdminServer.start(config.http(), router, metrics, listen, reload::run, health);
     parts.add("admin", admin);
-    var token = new AdminToken(router, config.data()).keep();
-    new ClientFile("http://" + reachable(admin.address()), listen, token.bearer())
-        .write(config.data());
+    var token =
+        new AdminToken(router, config.data(), "http://" + reachable(admin.address()), listen, say);
+    router.onTokenRotated(token::rotated);
+    token.keep();
+    var ready = new ReadyLine(router, reachable(listen), say).print(main);
     log.info("ready listen={} http={}", listen, admin.address());
-    terminal.out().println(ReadyLine.of(main, token, reachable(listen)));
+    terminal.out().println(ready);
     terminal.out().flush();
     if (special.rehearse()) {
-      new Rehearsal(reachable(listen), token, main).run();
+      new Rehearsal(reachable(listen), router.mintToken(Rehearsal.token())).run();
       terminal.out().println("rehearsed");
     }
   }

@@ -118,7 +118,7 @@ final class SoakTest {
         statement.execute("CREATE TABLE kept (client int, n int, PRIMARY KEY (client, n))");
         statement.execute("GRANT ALL ON kept TO app");
       }
-      tokens.add(vela.mintToken(name(branch)));
+      tokens.add(vela.mintToken(name(branch), "app"));
     }
     return IntStream.range(0, CLIENTS)
         .mapToObj(

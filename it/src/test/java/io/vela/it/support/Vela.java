@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
@@ -26,6 +27,7 @@ public final class Vela implements AutoCloseable {
   private final Path data;
   private final Run.Started up;
   private final int port;
+  private Optional<Login> superuser = Optional.empty();
 
   private Vela(Path data, Run.Started up, int port) {
     this.data = data;
@@ -134,6 +136,11 @@ public final class Vela implements AutoCloseable {
     return Run.program(Map.of("VELA_DATA", data.toString()), command(List.of(), List.of(words)));
   }
 
+  /** Runs a verb with this environment, which says which Vela. */
+  public Run.Outcome cli(Map<String, String> environment, String... words) {
+    return Run.program(environment, command(List.of(), List.of(words)));
+  }
+
   /** Starts a verb against this Vela. */
   public Run.Started startCli(String... words) {
     return Run.start(Map.of("VELA_DATA", data.toString()), command(List.of(), List.of(words)));
@@ -203,13 +210,29 @@ public final class Vela implements AutoCloseable {
     return ready.find() ? Integer.parseInt(ready.group(1)) : 0;
   }
 
-  /** Connects as the system token that the ready line shows. */
-  public Connection connect(String branch) throws SQLException {
-    var login = Pattern.compile("postgresql://([^:]+):([^@]+)@").matcher(said());
-    if (!login.find()) {
-      throw new AssertionError("no login in what up printed");
+  /**
+   * Who gets in.
+   *
+   * @param user a role with a token's id
+   * @param password the token's secret
+   */
+  public record Login(String user, String password) {}
+
+  /** The superuser of every branch, who may create branches by connecting. */
+  public synchronized Login superuser() {
+    if (superuser.isEmpty()) {
+      var token =
+          mint(
+              "{\"system\": true, \"role\": \"postgres\", \"rights\": [\"connect\", \"create\"]}");
+      superuser = Optional.of(new Login("postgres~" + token.id(), token.secret()));
     }
-    return connect(login.group(1), login.group(2), "postgres@" + branch);
+    return superuser.get();
+  }
+
+  /** Connects as the superuser. */
+  public Connection connect(String branch) throws SQLException {
+    var login = superuser();
+    return connect(login.user(), login.password(), "postgres@" + branch);
   }
 
   /** The state of a branch, or "absent". */
@@ -256,9 +279,12 @@ public final class Vela implements AutoCloseable {
    */
   public record Token(String id, String secret) {}
 
-  /** Makes a token for a branch that is there. */
-  public Token mintToken(String branch) {
-    var request = "{\"branch\": \"" + branch + "\"}";
+  /** Makes a token for a role of a branch that is there. */
+  public Token mintToken(String branch, String role) {
+    return mint("{\"branch\": \"%s\", \"role\": \"%s\"}".formatted(branch, role));
+  }
+
+  private Token mint(String request) {
     var body = Http.post(httpUrl() + "/v1/tokens", client("token"), request);
     return new Token(value(body, "id"), value(body, "secret"));
   }

@@ -264,7 +264,10 @@ final class Admission {
         new AuthRequest(
             request.user(), request.address(), session.security(), settings.config().auth());
     var method = services.authenticator().methodFor(asked, role);
-    boolean badToken = Located.isBadToken(Session.unwrap(error));
+    var bad = Located.badToken(Session.unwrap(error));
+    // A token presented as user is refused only after its exchange, in vain.
+    bad.ifPresent(session.log()::badToken);
+    boolean badToken = bad.isPresent();
     if (request.isBearer() && (found != null || badToken)) {
       guesses.found(request, found != null);
     }

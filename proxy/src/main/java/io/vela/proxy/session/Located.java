@@ -38,8 +38,10 @@ record Located(Target target, Optional<Role> role, Optional<Negotiation> negotia
         : CompletableFuture.completedStage(Optional.empty());
   }
 
-  static boolean isBadToken(@Nullable Throwable error) {
+  static Optional<RouteFailure.BadToken> badToken(@Nullable Throwable error) {
     return error instanceof RouteException route
-        && route.failure() instanceof RouteFailure.BadToken;
+            && route.failure() instanceof RouteFailure.BadToken bad
+        ? Optional.of(bad)
+        : Optional.empty();
   }
 }

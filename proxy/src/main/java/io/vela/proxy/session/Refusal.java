@@ -189,7 +189,7 @@ final class Refusal {
           SqlState.INVALID_CATALOG_NAME;
       case RouteFailure.Malformed _, RouteFailure.Conflicting _, RouteFailure.InvalidValue _ ->
           SqlState.INVALID_PARAMETER_VALUE;
-      case RouteFailure.BadToken _ -> SqlState.INVALID_PASSWORD;
+      case RouteFailure.BadToken _, RouteFailure.TokenNotGood _ -> SqlState.INVALID_PASSWORD;
       case RouteFailure.NotGranted _,
           RouteFailure.Forbidden _,
           RouteFailure.ReplicationForbidden _ ->

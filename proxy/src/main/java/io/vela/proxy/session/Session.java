@@ -274,6 +274,7 @@ final class Session {
   /** The router's answer, when it was not what was asked for. */
   void refuse(@Nullable Throwable error) {
     if (unwrap(error) instanceof RouteException route) {
+      Located.badToken(route).ifPresent(log::badToken);
       refuse(Refusal.of(route.failure()), Ending.REFUSED);
     } else {
       failed(error == null ? new IllegalStateException("the router answered nothing") : error);

@@ -4,6 +4,7 @@ import io.vela.config.value.BranchName;
 import io.vela.proxy.tls.TlsHandshake;
 import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
+import io.vela.router.RouteFailure;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -23,6 +24,7 @@ final class SessionLog {
   private String branch = "-";
   private String role = "-";
   private boolean begun;
+  private String cause = "";
 
   SessionLog(long id, String client) {
     this.id = id;
@@ -65,15 +67,21 @@ final class SessionLog {
         "session began id={} branch={} role={} client={} auth={}", id, branch, role, client, proof);
   }
 
+  /** Why the token that the client presented lets nobody in; its client is not told. */
+  void badToken(RouteFailure.BadToken token) {
+    cause = token.cause();
+  }
+
   void refused(ErrorMessage error) {
     log.info(
-        "session refused id={} branch={} role={} client={} sqlstate={} message=\"{}\"",
+        "session refused id={} branch={} role={} client={} sqlstate={} message=\"{}\"{}",
         id,
         branch,
         role,
         client,
         error.state().code(),
-        printable(error.message()));
+        printable(error.message()),
+        cause.isEmpty() ? "" : " cause=\"" + cause + "\"");
   }
 
   void stale(BranchName located, int attempt, String cause) {

@@ -33,7 +33,8 @@ class RefusalTest {
         arguments(
             new RouteFailure.ReplicationForbidden(new BranchName("pr-1"), new BaselineName("main")),
             "28000"),
-        arguments(new RouteFailure.BadToken(), "28P01"),
+        arguments(
+            new RouteFailure.BadToken("k3f9x2", RouteFailure.BadToken.Reason.EXPIRED), "28P01"),
         arguments(new RouteFailure.NoSuchToken("k3f9x2"), "3D000"),
         arguments(new RouteFailure.TokenRevoked("k3f9x2"), "57P01"),
         arguments(new RouteFailure.NotGranted("not granted"), "28000"),

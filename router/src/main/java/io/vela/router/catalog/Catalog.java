@@ -4,11 +4,14 @@ import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
 import io.vela.router.Router.BranchSettings;
 import io.vela.router.route.TokenId;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -94,6 +97,24 @@ public interface Catalog extends AutoCloseable {
    * @return whether it was there and good until now
    */
   boolean revokeToken(TokenId id) throws RouteException;
+
+  /**
+   * Gives a token another verifier and another end. When this returns, {@link #token} says so and
+   * listeners have been told.
+   *
+   * @return whether it was there and not revoked
+   */
+  boolean rotateToken(TokenId id, Secret verifier, Optional<Instant> expiresAt)
+      throws RouteException;
+
+  /**
+   * Removes tokens that have let nobody in since then.
+   *
+   * @param before those that were revoked or expired before go
+   * @param kept those that stay nevertheless
+   * @return what was removed
+   */
+  List<TokenId> pruneTokens(Instant before, Set<TokenId> kept) throws RouteException;
 
   /**
    * @param listener told of tokens that may have changed here or elsewhere; empty: all

@@ -8,6 +8,7 @@ import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
 import io.vela.router.Router.BranchSettings;
@@ -23,6 +24,7 @@ import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -40,7 +42,8 @@ public final class PgCatalog implements Catalog {
           + " created_at";
 
   private static final String TOKEN_COLUMNS =
-      "id, verifier, branch, baseline, roles, rights, expires_at, revoked, created_at";
+      "id, verifier, branch, baseline, branch_name, roles, rights, expires_at, revoked, revoked_at,"
+          + " created_at";
 
   /** Postgres documentation, app. A. */
   static final String UNIQUE_VIOLATION = "23505";
@@ -285,17 +288,20 @@ public final class PgCatalog implements Catalog {
     var verifier = token.verifier().reveal();
     var answer =
         pool.write(
-            "insert into token (id, verifier, branch, baseline, roles, rights, expires_at,"
-                + " revoked) values ($1, $2, $3, $4, $5, $6, $7, $8)"
+            "insert into token (id, verifier, branch, baseline, branch_name, roles, rights,"
+                + " expires_at, revoked, revoked_at)"
+                + " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
                 + " on conflict (id) do nothing",
             token.id().value(),
             verifier,
             token.scope() instanceof TokenScope.OneBranch(var branch) ? branch : null,
             token.scope() instanceof TokenScope.OneBaseline(var name) ? name.value() : null,
+            token.scope() instanceof TokenScope.OneName(var name) ? name.value() : null,
             token.roles().toArray(String[]::new),
             token.rights().stream().map(TokenRight::toString).toArray(String[]::new),
-            token.expiresAt().map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null),
-            token.revoked());
+            PgRows.time(token.expiresAt()),
+            token.revoked(),
+            PgRows.time(token.revokedAt()));
     if (answer.rows().rowCount() == 1) {
       return true;
     }
@@ -319,6 +325,34 @@ public final class PgCatalog implements Catalog {
     tokenChanged(Optional.of(id));
     // Sent twice, the first may have done it.
     return answer.rows().rowCount() == 1 || answer.repeated();
+  }
+
+  @Override
+  public boolean rotateToken(TokenId id, Secret verifier, Optional<Instant> expiresAt)
+      throws RouteException {
+    // Sent twice, it sets the same values again.
+    var changed =
+        pool.write(
+                "update token set verifier = $2, expires_at = $3 where id = $1 and not revoked",
+                id.value(),
+                verifier.reveal(),
+                PgRows.time(expiresAt))
+            .rows()
+            .rowCount();
+    tokenChanged(Optional.of(id));
+    return changed == 1;
+  }
+
+  @Override
+  public List<TokenId> pruneTokens(Instant before, Set<TokenId> kept) throws RouteException {
+    return map(
+        pool.write(
+            "delete from token where coalesce(revoked_at, expires_at) < $1 and id <> all ($2)"
+                + " returning id",
+            before.atOffset(ZoneOffset.UTC),
+                kept.stream().map(TokenId::value).toArray(String[]::new))
+            .rows(),
+        row -> new TokenId(row.getString("id")));
   }
 
   @Override

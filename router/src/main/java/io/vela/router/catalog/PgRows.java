@@ -11,7 +11,9 @@ import io.vela.router.route.TokenId;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.RowSet;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -68,9 +70,13 @@ final class PgRows {
         Stream.of(row.getArrayOfStrings("rights"))
             .map(TokenRight::parse)
             .collect(Collectors.toSet()),
-        Optional.ofNullable(row.getOffsetDateTime("expires_at")).map(OffsetDateTime::toInstant),
-        row.getBoolean("revoked"),
+        instant(row, "expires_at"),
+        row.getBoolean("revoked") ? instant(row, "revoked_at") : Optional.empty(),
         row.getOffsetDateTime("created_at").toInstant());
+  }
+
+  private static Optional<Instant> instant(Row row, String column) {
+    return Optional.ofNullable(row.getOffsetDateTime(column)).map(OffsetDateTime::toInstant);
   }
 
   private static TokenScope scope(Row row) {
@@ -79,6 +85,10 @@ final class PgRows {
     if (branch != null) {
       return new TokenScope.OneBranch(branch);
     }
+    var name = row.getString("branch_name");
+    if (name != null) {
+      return new TokenScope.OneName(new BranchName(name));
+    }
     return baseline == null
         ? new TokenScope.TheSystem()
         : new TokenScope.OneBaseline(new BaselineName(baseline));
@@ -86,6 +96,10 @@ final class PgRows {
 
   static @Nullable Long millis(Optional<Duration> time) {
     return time.map(Duration::toMillis).orElse(null);
+  }
+
+  static @Nullable OffsetDateTime time(Optional<Instant> time) {
+    return time.map(at -> at.atOffset(ZoneOffset.UTC)).orElse(null);
   }
 
   static @Nullable String text(Optional<?> value) {

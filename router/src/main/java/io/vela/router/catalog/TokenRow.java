@@ -12,10 +12,10 @@ import java.util.Set;
  *
  * @param verifier {@code SCRAM-SHA-256$4096:salt$stored:server}, as in {@code pg_authid}
  * @param scope what it is good for
- * @param roles the only roles it may be used with; empty for any
+ * @param roles the only roles it may be used with; empty for any, where it lets clients in at all
  * @param rights what it grants there
  * @param expiresAt from when on it is refused; empty for never
- * @param revoked whether it was taken back
+ * @param revokedAt when it was taken back; empty while it was not
  */
 public record TokenRow(
     TokenId id,
@@ -24,11 +24,24 @@ public record TokenRow(
     List<String> roles,
     Set<TokenRight> rights,
     Optional<Instant> expiresAt,
-    boolean revoked,
+    Optional<Instant> revokedAt,
     Instant createdAt) {
   public TokenRow {
     roles = List.copyOf(roles);
     rights = Set.copyOf(rights);
+  }
+
+  /** Whether it lets anybody in. */
+  public TokenState state(Instant now) {
+    if (revoked()) {
+      return TokenState.REVOKED;
+    }
+    return expiresAt.map(now::isBefore).orElse(true) ? TokenState.GOOD : TokenState.EXPIRED;
+  }
+
+  /** Whether it was taken back. */
+  public boolean revoked() {
+    return revokedAt.isPresent();
   }
 
   /** Whether it grants this right. */

@@ -4,12 +4,14 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
-import io.vela.router.RouteFailure;
+import io.vela.router.RouteFailure.BadToken;
+import io.vela.router.RouteFailure.BadToken.Reason;
 import io.vela.router.Router.MintedToken;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.TokenRight;
 import io.vela.router.catalog.TokenRow;
 import io.vela.router.catalog.TokenScope;
+import io.vela.router.catalog.TokenState;
 import io.vela.router.route.BranchAddress.PresentedToken;
 import io.vela.router.route.BranchAddress.PresentedToken.AsBearer;
 import io.vela.router.route.BranchAddress.PresentedToken.AsUser;
@@ -36,6 +38,9 @@ public final class Tokens {
   private static final String SECRET_ALPHABET =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   private static final int ID_LENGTH = 6;
+
+  /** How long a token stays listed, and told apart from an unknown one, after its end. */
+  public static final Duration LISTED = Duration.ofDays(30);
 
   /** 62^43 is just above 2^256. */
   private static final int SECRET_LENGTH = 43;
@@ -76,7 +81,9 @@ public final class Tokens {
     var verifier = ScramSecret.of(secret, random).asVerifier();
     while (true) {
       var id = new TokenId(randomText(ID_ALPHABET, ID_LENGTH));
-      var row = new TokenRow(id, verifier, scope, roles, rights, expiresAt, false, clock.instant());
+      var row =
+          new TokenRow(
+              id, verifier, scope, roles, rights, expiresAt, Optional.empty(), clock.instant());
       if (catalog.insertToken(row)) {
         return new MintedToken(id, secret);
       }
@@ -84,25 +91,65 @@ public final class Tokens {
   }
 
   /**
+   * Gives a token a new secret; the old one is good for nothing from here on.
+   *
+   * @param expiresAt its end from now on
+   * @return empty when there is no such token that is not revoked
+   */
+  public Optional<MintedToken> rotate(TokenId id, Optional<Instant> expiresAt)
+      throws RouteException {
+    var secret = new Secret(randomText(SECRET_ALPHABET, SECRET_LENGTH));
+    var verifier = ScramSecret.of(secret, random).asVerifier();
+    return catalog.rotateToken(id, verifier, expiresAt)
+        ? Optional.of(new MintedToken(id, secret))
+        : Optional.empty();
+  }
+
+  /**
+   * Removes what has let nobody in for {@link #LISTED}.
+   *
+   * @param inUse tokens on which sessions stand: a token that runs out ends none of them
+   */
+  public List<TokenId> prune(Set<TokenId> inUse) throws RouteException {
+    return catalog.pruneTokens(clock.instant().minus(LISTED), inUse);
+  }
+
+  /** Whether it lets anybody in at this moment. */
+  public TokenState state(TokenRow token) {
+    return token.state(clock.instant());
+  }
+
+  /**
    * Looks up what was presented. A bearer's secret is checked; a token presented as user is only
    * found, its secret is for the password exchange.
    *
-   * @throws RouteException with {@link RouteFailure.BadToken} when it is unknown, expired, revoked
-   *     or its secret is wrong; nobody is told which
+   * @throws RouteException with {@link BadToken} when it is unknown, expired, revoked or its secret
+   *     is wrong; who presented it is not told which
    */
   public TokenRow find(PresentedToken presented) throws RouteException {
-    var known = catalog.token(presented.id()).filter(this::isAlive);
+    var known = catalog.token(presented.id());
+    var alive = known.filter(this::isAlive);
     boolean good =
         switch (presented) {
           case AsUser _ -> true;
           case AsBearer bearer ->
-              known.isPresent()
-                  ? matches(known.get(), bearer.secret())
+              alive.isPresent()
+                  ? matches(alive.get(), bearer.secret())
                   : derives(decoy, bearer.secret());
         };
-    return known
-        .filter(_ -> good)
-        .orElseThrow(() -> new RouteException(new RouteFailure.BadToken()));
+    if (alive.isEmpty() || !good) {
+      var reason = known.map(this::reason).orElse(Reason.UNKNOWN);
+      throw new RouteException(new BadToken(presented.id().value(), reason));
+    }
+    return alive.get();
+  }
+
+  private Reason reason(TokenRow token) {
+    return switch (state(token)) {
+      case GOOD -> Reason.WRONG_SECRET;
+      case EXPIRED -> Reason.EXPIRED;
+      case REVOKED -> Reason.REVOKED;
+    };
   }
 
   /** What {@link #find} would answer, where neither catalogue nor key is needed. Does not block. */
@@ -119,8 +166,7 @@ public final class Tokens {
   }
 
   private boolean isAlive(TokenRow token) {
-    return !token.revoked()
-        && token.expiresAt().map(expiry -> clock.instant().isBefore(expiry)).orElse(true);
+    return state(token) == TokenState.GOOD;
   }
 
   private boolean matches(TokenRow token, Secret secret) {

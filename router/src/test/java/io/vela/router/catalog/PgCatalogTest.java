@@ -214,7 +214,7 @@ class PgCatalogTest {
         List.of("app", "it's"),
         Set.of(TokenRight.CONNECT, TokenRight.CREATE),
         Optional.of(Instant.parse("2030-01-01T00:00:00Z")),
-        false,
+        Optional.empty(),
         Instant.EPOCH);
   }
 
@@ -238,6 +238,55 @@ class PgCatalogTest {
     await().until(() -> catalog.token(new TokenId("k3f9x2")).orElseThrow().revoked());
     catalog.removeBranch(row.id());
     await().until(() -> catalog.token(new TokenId("k3f9x2")).isEmpty());
+  }
+
+  @Test
+  void aRotatedTokenHasItsNewVerifierAtOnce() throws Exception {
+    var id = new TokenId("k3f9x2");
+    catalog.insertToken(token(Optional.empty()));
+    catalog.token(id);
+    var verifier = new Secret("SCRAM-SHA-256$4096:x$y:z");
+
+    assertThat(catalog.rotateToken(id, verifier, Optional.empty())).isTrue();
+
+    assertThat(catalog.token(id).orElseThrow().verifier()).isEqualTo(verifier);
+    assertThat(catalog.token(id).orElseThrow().expiresAt()).isEmpty();
+    assertThat(catalog.revokeToken(id)).isTrue();
+    assertThat(catalog.rotateToken(id, verifier, Optional.empty())).isFalse();
+    assertThat(catalog.rotateToken(new TokenId("none1"), verifier, Optional.empty())).isFalse();
+  }
+
+  @Test
+  void aTokenForANameNeedsNoBranch() throws Exception {
+    var scope = new TokenScope.OneName(new BranchName("dev"));
+    var row = token(Optional.empty());
+    catalog.insertToken(
+        new TokenRow(
+            row.id(),
+            row.verifier(),
+            scope,
+            row.roles(),
+            row.rights(),
+            row.expiresAt(),
+            row.revokedAt(),
+            row.createdAt()));
+
+    assertThat(catalog.tokens()).extracting(TokenRow::scope).containsExactly(scope);
+  }
+
+  @Test
+  void whatEndedBeforeIsPrunedByItsRevocationElseItsExpiry() throws Exception {
+    var end = Instant.parse("2030-01-01T00:00:00Z");
+    catalog.insertToken(token(Optional.empty()));
+    var id = new TokenId("k3f9x2");
+    assertThat(catalog.pruneTokens(end, Set.of())).isEmpty();
+    assertThat(catalog.pruneTokens(end.plusSeconds(1), Set.of(id))).isEmpty();
+    sql("update token set revoked = true");
+    var revokedAt = catalog.tokens().getFirst().revokedAt().orElseThrow();
+    assertThat(revokedAt).isBefore(end);
+    assertThat(catalog.pruneTokens(revokedAt, Set.of())).isEmpty();
+    assertThat(catalog.pruneTokens(revokedAt.plusSeconds(1), Set.of())).containsExactly(id);
+    assertThat(catalog.tokens()).isEmpty();
   }
 
   @Test
