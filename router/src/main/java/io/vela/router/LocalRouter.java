@@ -93,7 +93,7 @@ public final class LocalRouter implements Router {
     this.threads = threads;
     this.contents = new RoleContents(agent, catalog);
     this.baselines = new Baselines(catalog, agent);
-    this.tokens = new Tokens(catalog, scheduler.clock());
+    this.tokens = new Tokens(catalog, scheduler.wall());
     var idle =
         new IdleSuspender(
             agent,
@@ -132,7 +132,15 @@ public final class LocalRouter implements Router {
     this.metrics.occupancy(warm, room);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
     var views =
-        new BranchViews(agent, contents, idle, room, attendance, this::suspendAfter, this::parking);
+        new BranchViews(
+            agent,
+            contents,
+            idle,
+            room,
+            attendance,
+            scheduler::shown,
+            this::suspendAfter,
+            this::parking);
     this.desk = new BranchDesk(branches, views, baselines, catalog, attendance);
     this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
     this.tokenLeases = new TokenLeases(catalog, attendance, threads);
@@ -144,7 +152,7 @@ public final class LocalRouter implements Router {
   public void open() throws RouteException {
     var found = new Reconciler(catalog, agent, config.get().limits().deletion()).reconcile();
     baselines.load(found.snapshots());
-    baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.clock()));
+    baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.wall()));
     for (var branch : found.branches().entrySet()) {
       var row = branch.getKey();
       metrics.changed(row.cloneId());
@@ -380,7 +388,7 @@ public final class LocalRouter implements Router {
   }
 
   private BaselineView imported(BaselineName name) {
-    metrics.baseline(name, baselines, scheduler.clock());
+    metrics.baseline(name, baselines, scheduler.wall());
     warm.due();
     return baselines().stream().filter(view -> view.name().equals(name)).findFirst().orElseThrow();
   }
