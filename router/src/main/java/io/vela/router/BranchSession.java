@@ -93,7 +93,7 @@ public interface BranchSession {
 
   /** Somebody who holds a branch awake for a moment and has no backend to give up. */
   static BranchSession fleeting(SessionLabel label) {
-    return new FleetingSession(label, Instant.now());
+    return new FleetingSession(label, SteadyClock.get().instant());
   }
 
   /** See {@link #fleeting}. */

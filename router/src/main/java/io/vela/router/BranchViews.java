@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,15 +43,20 @@ final class BranchViews {
   private final IdleSuspender idle;
   private final Room room;
   private final SessionDirectory attendance;
+  private final UnaryOperator<Instant> shown;
   private final Function<BranchRow, Duration> suspendAfter;
   private final Function<BranchRow, ParkPolicy> parking;
 
+  /**
+   * @param shown an instant as the clock on the wall has it
+   */
   BranchViews(
       CloneService agent,
       RoleContents contents,
       IdleSuspender idle,
       Room room,
       SessionDirectory attendance,
+      UnaryOperator<Instant> shown,
       Function<BranchRow, Duration> suspendAfter,
       Function<BranchRow, ParkPolicy> parking) {
     this.agent = agent;
@@ -58,6 +64,7 @@ final class BranchViews {
     this.idle = idle;
     this.room = room;
     this.attendance = attendance;
+    this.shown = shown;
     this.suspendAfter = suspendAfter;
     this.parking = parking;
   }
@@ -73,8 +80,8 @@ final class BranchViews {
           baseline,
           "",
           state.label(),
-          state.since(),
-          state.since(),
+          shown.apply(state.since()),
+          shown.apply(state.since()),
           Duration.ZERO,
           ParkPolicy.DEFAULT,
           0,
@@ -92,7 +99,7 @@ final class BranchViews {
         row.baseline(),
         row.snapshot().value(),
         state.label(),
-        state.since(),
+        shown.apply(state.since()),
         row.createdAt(),
         suspendAfter.apply(row),
         parking.apply(row),
@@ -150,15 +157,15 @@ final class BranchViews {
     return sessions.stream().map(session -> session(branch, session)).toList();
   }
 
-  private static SessionView session(BranchName branch, BranchSession session) {
+  private SessionView session(BranchName branch, BranchSession session) {
     var activity = session.activity();
     return new SessionView(
         session.label().id(),
         branch,
         session.label().description(),
         activity.state().toString(),
-        activity.since(),
-        activity.quietSince(),
+        shown.apply(activity.since()),
+        activity.quietSince().map(shown),
         activity.veto());
   }
 
@@ -179,13 +186,20 @@ final class BranchViews {
     if (branch.waitsForRoom()) {
       reasons.addAll(room.occupants());
     }
+    if (branch.state() instanceof Failed failed) {
+      // What the summary does not hold: the last lines of Postgres's log.
+      failed.cause().detail().lines().skip(1).filter(line -> !line.isBlank()).forEach(reasons::add);
+    }
     Optional<Instant> sleepsAt = Optional.empty();
     if (branch.state().isAwake() && branch.row().isPresent()) {
       reasons.addAll(activity(branch));
       if (!branch.sessions().isEmpty()) {
-        branch.lastTry().flatMap(BranchViews::describe).ifPresent(reasons::add);
+        branch.lastTry().flatMap(this::describe).ifPresent(reasons::add);
       }
-      sleepsAt = idle.plan(branch.row().get().cloneId()).flatMap(IdleSuspender.Plan::sleepsAt);
+      sleepsAt =
+          idle.plan(branch.row().get().cloneId())
+              .flatMap(IdleSuspender.Plan::sleepsAt)
+              .map(shown);
     }
     return new Why(
         branch.name(),
@@ -204,20 +218,20 @@ final class BranchViews {
     };
   }
 
-  private static String describe(BranchSession session) {
+  private String describe(BranchSession session) {
     var activity = session.activity();
     return "session %s: %s since %s%s%s"
         .formatted(
             session.label().description(),
             activity.state(),
-            activity.since(),
-            activity.quietSince().map(since -> ", quiet since " + since).orElse(""),
+            shown.apply(activity.since()),
+            activity.quietSince().map(shown).map(since -> ", quiet since " + since).orElse(""),
             activity.veto().map(veto -> "; cannot be parked: " + veto).orElse(""));
   }
 
   /** Why it is still awake; empty where that is no question. */
-  private static Optional<String> describe(ParkTry last) {
-    var tried = "last try to park, at " + last.at() + ": ";
+  private Optional<String> describe(ParkTry last) {
+    var tried = "last try to park, at " + shown.apply(last.at()) + ": ";
     return switch (last.outcome()) {
       case ParkOutcome.Vetoed(var objections) -> Optional.of(tried + joined(objections));
       case ParkOutcome.Busy(var uses) -> Optional.of(tried + joined(uses));

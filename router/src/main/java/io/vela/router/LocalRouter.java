@@ -97,7 +97,7 @@ public final class LocalRouter implements Router {
     this.threads = threads;
     this.contents = new RoleContents(agent, catalog);
     this.baselines = new Baselines(catalog, agent, threads);
-    this.tokens = new Tokens(catalog, scheduler.clock());
+    this.tokens = new Tokens(catalog, scheduler.wall());
     var idle =
         new IdleSuspender(
             agent,
@@ -138,7 +138,15 @@ public final class LocalRouter implements Router {
     var policy = new CreatePolicy(config, baselines::exists);
     this.locator = new Locator(branches, policy, tokens);
     var views =
-        new BranchViews(agent, contents, idle, room, attendance, this::suspendAfter, this::parking);
+        new BranchViews(
+            agent,
+            contents,
+            idle,
+            room,
+            attendance,
+            scheduler::shown,
+            this::suspendAfter,
+            this::parking);
     this.desk = new BranchDesk(branches, views, baselines, catalog, doubts, attendance);
     this.roles = new CurrentRoles(branches, contents, desk);
     this.tokenDesk =
@@ -151,7 +159,7 @@ public final class LocalRouter implements Router {
   public void open() throws RouteException {
     var found = new Reconciler(catalog, agent, config.get().limits().deletion()).reconcile();
     baselines.load(found.snapshots());
-    baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.clock()));
+    baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.wall()));
     for (var branch : found.branches().entrySet()) {
       var row = branch.getKey();
       metrics.changed(row.cloneId());
@@ -388,7 +396,7 @@ public final class LocalRouter implements Router {
   }
 
   private BaselineView imported(BaselineName name) {
-    metrics.baseline(name, baselines, scheduler.clock());
+    metrics.baseline(name, baselines, scheduler.wall());
     warm.due();
     return baselines().stream().filter(view -> view.name().equals(name)).findFirst().orElseThrow();
   }

@@ -83,6 +83,21 @@ public final class RouterFixture implements AutoCloseable {
     router.open();
   }
 
+  /** From now on at most so many instances start at once. */
+  public void limitStarts(int most) {
+    var old = config.limits();
+    reconfigure(
+        config.baselines(),
+        new LimitsConfig(
+            old.wakeTimeout(),
+            old.stopTimeout(),
+            old.authenticationTimeout(),
+            old.drainTimeout(),
+            most,
+            old.startupHold(),
+            old.connections()));
+  }
+
   /** From now on at most so many instances run. */
   public void limitRunning(int most) {
     var old = config.limits();

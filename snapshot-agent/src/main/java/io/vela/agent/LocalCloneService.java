@@ -198,6 +198,7 @@ public final class LocalCloneService implements CloneService {
     var volume = volume(id);
     try {
       RoleReader.unsettle(volume);
+      DataDirectory.in(volume).removeSignals();
     } catch (IOException e) {
       throw new CloneException(
           new StorageFailed("clone " + id + " cannot be written", e.toString()), e);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.vela.agent.exec.Command;
+import io.vela.agent.exec.ServiceUser;
 import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.RunningProcesses.Running;
 import io.vela.agent.postgres.Sandbox;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /** What a killed Vela left at work is ended before the next one looks at the pool. */
@@ -73,6 +75,40 @@ class OrphansTest {
     assertThat(postmaster.isRunning()).isFalse();
     assertThat(staging).doesNotExist();
     assertThat(folder).doesNotExist();
+  }
+
+  /** A write to a file system that is frozen waits and cannot be interrupted. */
+  @Test
+  void oneThatCannotBeEndedIsLeftWithItsVolumeAndVelaStarts() throws Exception {
+    Assumptions.assumeTrue(ServiceUser.runningAsRoot(), "mounts a file system");
+    var volume = fixture.pool.createStaging("0123456789abcdef");
+    var other = fixture.pool.createStaging("fedcba9876543210");
+    var image = sandbox.root().resolve("image");
+    shell("truncate -s 16M", image.toString(), "&& mkfs.ext4 -q -F", image.toString());
+    shell("mount -o loop", image.toString(), volume.toString());
+    try {
+      shell("fsfreeze -f", volume.toString());
+      orphan("cp", "-T", "--", "/etc/hostname", volume.resolve("file").toString());
+
+      var next = fixture.open();
+
+      assertThat(worksOn(volume.resolve("file"))).isNotEmpty();
+      assertThat(volume).exists();
+      assertThat(other).doesNotExist();
+      assertThat(next.clones()).isEmpty();
+    } finally {
+      shell("fsfreeze -u", volume.toString());
+      await()
+          .atMost(Sandbox.TIMEOUT)
+          .until(() -> worksOn(volume.resolve("file")).isEmpty());
+      shell("umount", volume.toString());
+    }
+    fixture.open();
+    assertThat(volume).doesNotExist();
+  }
+
+  private static void shell(String... command) throws Exception {
+    assertThat(Command.of("sh", "-c", String.join(" ", command)).run().ok()).isTrue();
   }
 
   @Test

@@ -1,6 +1,6 @@
 package io.vela.proxy.relay;
 
-/** Hears how a relay ends. All calls come on the channels' event loop. */
+/** Tells a relay the time, and hears how it ends. All calls come on the channels' event loop. */
 public interface RelayListener {
   /**
    * The client has said all it will say: it closed its sending side or its connection broke. The
@@ -24,6 +24,9 @@ public interface RelayListener {
    * or the client judges them; but {@link RelayPair#ledger()} can be trusted no more.
    */
   void framingBroken(Direction direction);
+
+  /** The time, in ms since 1970; idle time is measured by it. */
+  long millis();
 
   /** Both channels are closed. The last call, exactly once. */
   void closed(RelayEnd end);

@@ -363,13 +363,13 @@ public final class RelayPair {
     if (!quiet) {
       if (trace.uses() != usesWhenQuiet) {
         if (quietSince.getPlain() >= 0) {
-          quietSince.setRelease(-System.currentTimeMillis());
+          quietSince.setRelease(-listener.millis());
         }
       }
     } else {
       usesWhenQuiet = trace.uses();
       if (quietSince.getPlain() < 0) {
-        quietSince.setRelease(System.currentTimeMillis());
+        quietSince.setRelease(listener.millis());
       }
     }
   }

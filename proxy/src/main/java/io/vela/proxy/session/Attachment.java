@@ -13,6 +13,7 @@ import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.ProtocolViolation;
 import io.vela.proxy.wire.RawMessage;
 import io.vela.proxy.wire.TypedMessage;
+import io.vela.router.SteadyClock;
 import io.vela.router.Target;
 import io.vela.router.branch.BranchLease;
 import java.time.Duration;
@@ -287,7 +288,7 @@ final class Attachment implements BackendEvents {
     afterListeners(
         connecting,
         () -> {
-          var relay = newRelay(connecting.backend(), transactionStatus, System.currentTimeMillis());
+          var relay = newRelay(connecting.backend(), transactionStatus, SteadyClock.get().millis());
           relayed(connecting.relay(relay));
           relay.begin();
         });

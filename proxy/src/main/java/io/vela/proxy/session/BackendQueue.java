@@ -6,6 +6,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.vela.config.value.BranchName;
 import io.vela.proxy.session.SessionState.Relaying;
+import io.vela.router.SteadyClock;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
@@ -165,7 +166,7 @@ public final class BackendQueue {
       if (isEmpty()) {
         return List.of();
       }
-      long now = System.currentTimeMillis();
+      long now = SteadyClock.get().millis();
       var found =
           waiting.stream()
               .skip(leaving)

@@ -9,6 +9,7 @@ import io.vela.proxy.session.SessionState.Parking;
 import io.vela.proxy.session.SessionState.Restoring;
 import io.vela.proxy.session.SessionState.Waking;
 import io.vela.proxy.wire.PingAnswers;
+import io.vela.router.SteadyClock;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -133,7 +134,7 @@ final class ParkedClient {
   private void startIdleTimer(Parked parked) {
     long millis = parked.memory().idleSessionTimeoutMillis();
     if (millis > 0) {
-      long idle = Math.max(0, System.currentTimeMillis() - parked.quietSince());
+      long idle = Math.max(0, SteadyClock.get().millis() - parked.quietSince());
       long left = client.isHolding() ? millis : Math.max(1, millis - idle);
       session
           .timer()

@@ -11,6 +11,7 @@ import io.vela.proxy.session.SessionState.Parked;
 import io.vela.proxy.session.SessionState.Parking;
 import io.vela.proxy.session.SessionState.Relaying;
 import io.vela.router.BranchSession.Veto;
+import io.vela.router.SteadyClock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -161,7 +162,7 @@ final class Parker {
     services.metrics().notParked(objection.reason());
     veto = Optional.of(objection);
     pauseMillis = Math.clamp(2 * pauseMillis, FIRST_PAUSE_MILLIS, LONGEST_PAUSE_MILLIS);
-    notBefore = System.currentTimeMillis() + pauseMillis;
+    notBefore = SteadyClock.get().millis() + pauseMillis;
     return answer(veto);
   }
 

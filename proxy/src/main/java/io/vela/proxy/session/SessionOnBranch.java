@@ -11,6 +11,7 @@ import io.vela.proxy.session.SessionState.Waking;
 import io.vela.router.BranchSession;
 import io.vela.router.RouteFailure;
 import io.vela.router.SessionRouter.SessionLabel;
+import io.vela.router.SteadyClock;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -22,7 +23,7 @@ final class SessionOnBranch implements BranchSession {
   private final Session session;
   private final SessionRequest request;
   private final Parker parker;
-  private final Instant began = Instant.now();
+  private final Instant began = SteadyClock.get().instant();
 
   SessionOnBranch(Session session, SessionRequest request, Parker parker) {
     this.session = session;

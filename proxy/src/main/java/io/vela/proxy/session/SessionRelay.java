@@ -7,6 +7,7 @@ import io.vela.proxy.relay.RelayListener;
 import io.vela.proxy.relay.RelayMeter;
 import io.vela.proxy.relay.RelayPair;
 import io.vela.proxy.wire.ErrorMessage;
+import io.vela.router.SteadyClock;
 import java.time.Duration;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -26,7 +27,7 @@ final class SessionRelay implements RelayListener {
   private final BackendLink backend;
   private final Consumer<RelayEnd> ended;
   private final RelayPair pair;
-  private final long sinceMillis = System.currentTimeMillis();
+  private final long sinceMillis = SteadyClock.get().millis();
 
   /**
    * @param transactionStatus of the backend's last ReadyForQuery
@@ -115,6 +116,11 @@ final class SessionRelay implements RelayListener {
    */
   void terminateWhenIdle(ErrorMessage error, Runnable told) {
     pair.terminateWhenIdle(error, TERMINATION_PATIENCE, told);
+  }
+
+  @Override
+  public long millis() {
+    return SteadyClock.get().millis();
   }
 
   @Override

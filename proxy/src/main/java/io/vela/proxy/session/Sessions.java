@@ -2,6 +2,7 @@ package io.vela.proxy.session;
 
 import com.github.benmanes.caffeine.cache.Interner;
 import io.vela.config.value.BranchName;
+import io.vela.router.SteadyClock;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -77,7 +78,7 @@ public final class Sessions {
 
   /** Gives back backends of sessions that have been idle for as long as their policies say. */
   public void parkIdle() {
-    long now = System.currentTimeMillis();
+    long now = SteadyClock.get().millis();
     for (var session : live) {
       if (session.isToPark(now) && parking.tryAcquire()) {
         var _ = session.parkAlone(false).whenComplete((_, _) -> parking.release());

@@ -37,6 +37,11 @@ class RelayPairTest {
           0,
           new RelayListener() {
             @Override
+            public long millis() {
+              return System.currentTimeMillis();
+            }
+
+            @Override
             public void clientEnded() {
               events.add("clientEnded");
             }

@@ -155,6 +155,11 @@ final class RelayServer {
     private @Nullable RelayPair pair;
 
     @Override
+    public long millis() {
+      return System.currentTimeMillis();
+    }
+
+    @Override
     public void clientEnded() {}
 
     @Override

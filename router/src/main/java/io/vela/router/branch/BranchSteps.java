@@ -18,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -80,10 +81,20 @@ final class BranchSteps {
     try {
       progress.admitted(room.await());
       context.starts().acquire(askedAt);
+      var held = new AtomicBoolean(true);
+      Runnable release =
+          () -> {
+            if (held.getAndSet(false)) {
+              context.starts().release();
+            }
+          };
+      // A start that recovers for minutes, or hangs, is not what permits are for.
+      var alarm = context.scheduler().after(context.wakeTimeout().get(), release);
       try {
         progress.started(context.work().start(row));
       } finally {
-        context.starts().release();
+        alarm.cancel();
+        release.run();
       }
     } catch (Ticket.WithdrawnException e) {
       progress.withdrawn();

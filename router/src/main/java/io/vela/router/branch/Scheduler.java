@@ -1,14 +1,26 @@
 package io.vela.router.branch;
 
+import io.vela.router.SteadyClock;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /** Time: what it is, and something to do later. Tests turn it by hand. */
 public interface Scheduler {
-  /** The clock that {@link #after} goes by. */
+  /** The clock that {@link #after} goes by: for all that is waited for, counted or compared. */
   Clock clock();
+
+  /** The clock on the wall, which may be set: for what holds until a date. */
+  default Clock wall() {
+    return clock();
+  }
+
+  /** An instant of {@link #clock} as the clock on the wall shows it. */
+  default Instant shown(Instant instant) {
+    return SteadyClock.shown(instant, clock(), wall());
+  }
 
   /** Runs a short task, one that does not block, after some time. */
   Alarm after(Duration delay, Runnable task);
@@ -20,12 +32,21 @@ public interface Scheduler {
     void cancel();
   }
 
-  /** Real time. */
-  static Scheduler of(ScheduledExecutorService executor, Clock clock) {
+  /**
+   * Real time.
+   *
+   * @param wall the host's clock, which may be set
+   */
+  static Scheduler of(ScheduledExecutorService executor, Clock wall) {
     return new Scheduler() {
       @Override
       public Clock clock() {
-        return clock;
+        return SteadyClock.get();
+      }
+
+      @Override
+      public Clock wall() {
+        return wall;
       }
 
       @Override

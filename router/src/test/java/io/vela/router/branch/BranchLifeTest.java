@@ -100,6 +100,70 @@ class BranchLifeTest {
   }
 
   @Test
+  void whyAStartFailedIsToldWithTheLastLinesOfTheLog() throws Exception {
+    vela.agent.fail(
+        "start",
+        new CloneFailure.StartFailed(
+            "Postgres did not start",
+            "LOG:  starting PostgreSQL\nFATAL:  configuration file contains errors"));
+    failure(vela.ask("pr-1"));
+
+    var why = vela.router.why(PR);
+
+    assertThat(why.summary()).contains("Postgres did not start");
+    assertThat(why.reasons())
+        .containsExactly(
+            "LOG:  starting PostgreSQL", "FATAL:  configuration file contains errors");
+  }
+
+  @Test
+  void aStartThatHangsDoesNotKeepOthersFromStarting() throws Exception {
+    vela.limitStarts(1);
+    var hold = vela.agent.hold("start");
+    var hangs = vela.ask("pr-1");
+    await().until(() -> vela.agent.count("start") == 1);
+    var other = vela.ask("pr-2");
+    vela.time.pass(Duration.ofSeconds(29));
+    assertThat(vela.agent.count("createClone")).isEqualTo(1);
+
+    vela.time.pass(Duration.ofSeconds(2));
+
+    await().until(() -> vela.agent.count("createClone") == 2);
+    failure(hangs);
+    failure(other);
+    hold.countDown();
+  }
+
+  @Test
+  void aDeletionDoesNotWaitForAStartThatHangs() throws Exception {
+    var hold = vela.agent.hold("start");
+    var hangs = vela.ask("pr-1");
+    await().until(() -> vela.agent.count("start") == 1);
+
+    var deletion = delete();
+
+    await().atMost(Duration.ofSeconds(20)).until(() -> vela.agent.count("stop") > 0);
+    assertThat(failure(hangs)).isEqualTo(new RouteFailure.BranchDeleted(PR));
+    hold.countDown();
+    get(deletion);
+    assertThat(vela.router.branches()).isEmpty();
+    assertThat(vela.agent.running).isEmpty();
+  }
+
+  private CompletableFuture<Optional<StopMode>> delete() {
+    var deletion = new CompletableFuture<Optional<StopMode>>();
+    Thread.startVirtualThread(
+        () -> {
+          try {
+            deletion.complete(vela.router.delete(PR, true));
+          } catch (RouteException | InterruptedException e) {
+            deletion.completeExceptionally(e);
+          }
+        });
+    return deletion;
+  }
+
+  @Test
   void whoGivesUpIsForgotten() throws Exception {
     var hold = vela.agent.hold("start");
     var lease = vela.ask("pr-1");
@@ -212,15 +276,7 @@ class BranchLifeTest {
         "stop immediate", new StopTimedOut(StopMode.IMMEDIATE, Duration.ofSeconds(10), ""));
     var killed = vela.agent.hold("stop kill");
 
-    var deletion = new CompletableFuture<Optional<StopMode>>();
-    Thread.startVirtualThread(
-        () -> {
-          try {
-            deletion.complete(vela.router.delete(PR, false));
-          } catch (RouteException | InterruptedException e) {
-            deletion.completeExceptionally(e);
-          }
-        });
+    var deletion = delete();
     await().until(() -> vela.agent.count("stop kill") == 1);
     assertThat(vela.state("pr-1")).isEqualTo("suspending");
     assertThat(vela.router.why(PR).summary())

@@ -28,6 +28,9 @@ final class ActivityReader {
                -- contrib's and pg_cron's own standing processes
                'autoprewarm leader', 'pg_cron launcher')
          AND pid <> pg_backend_pid()
+         -- a subscription whose publisher does not answer would try for ever
+         AND NOT (backend_type = 'logical replication apply worker'
+                  AND lower(coalesce(wait_event, '')) = 'libpqwalreceiverconnect')
          AND NOT (backend_type IN ('client backend', 'walsender') AND application_name = '%s'
                   AND usename = current_user)
        ORDER BY pid\

@@ -21,15 +21,11 @@ import org.jspecify.annotations.Nullable;
  * @param path the folder that holds {@code PG_VERSION}
  */
 public record DataDirectory(Path path) {
+  /** It would follow the primary, or wait for its archive. */
+  private static final List<String> SIGNALS = List.of("standby.signal", "recovery.signal");
+
   private static final List<String> LEFTOVERS =
-      List.of(
-          // It would follow the primary, or wait for its archive.
-          "standby.signal",
-          "recovery.signal",
-          PostmasterFile.NAME,
-          "postmaster.opts",
-          "current_logfiles",
-          "backup_manifest");
+      List.of(PostmasterFile.NAME, "postmaster.opts", "current_logfiles", "backup_manifest");
 
   /** The data directory of a volume. */
   public static DataDirectory in(Path volume) {
@@ -104,8 +100,19 @@ public record DataDirectory(Path path) {
     return sum[0];
   }
 
+  /**
+   * Removes what would make its next server a standby, or have it wait for an archive: whoever may
+   * write files as the server can make it. Cheap enough for each start.
+   */
+  public void removeSignals() throws IOException {
+    for (var name : SIGNALS) {
+      Files.deleteIfExists(path.resolve(name));
+    }
+  }
+
   /** Removes what would make its next server a standby, a sender or a second one. */
   public void removeLeftovers() throws IOException {
+    removeSignals();
     for (var name : LEFTOVERS) {
       Files.deleteIfExists(path.resolve(name));
     }

@@ -17,6 +17,9 @@ public final class Guard {
   /** Postgres's own default. */
   private static final String REPLICATION_CONNECTIONS = "10";
 
+  /** Postgres's own default. */
+  private static final String APPLY_WORKERS = "4";
+
   private Guard() {}
 
   /**
@@ -57,13 +60,14 @@ public final class Guard {
   }
 
   /**
-   * Lets an instance be replicated from, whatever the copied configuration says; what the guard
-   * holds against it acting on others is not touched.
+   * Lets an instance be replicated from, whatever the copied configuration says, and subscriptions
+   * that are made in it work; those in the copied data were detached before.
    */
   public static void allowReplication(Map<String, String> settings) {
     settings.put("wal_level", "logical");
     settings.put("max_wal_senders", REPLICATION_CONNECTIONS);
     settings.put("max_replication_slots", REPLICATION_CONNECTIONS);
+    settings.put("max_logical_replication_workers", APPLY_WORKERS);
   }
 
   /** As arguments of {@code postgres}. */
@@ -112,6 +116,9 @@ public final class Guard {
     settings.put("recovery_target_time", "");
     settings.put("recovery_target_xid", "");
     settings.put("recovery_target_timeline", "latest");
+    // Nor does a subscription that is made in the branch follow anybody: without a launcher no
+    // worker tries for ever, keeping the branch awake and filling its log.
+    settings.put("max_logical_replication_workers", "0");
     if (major < 16) {
       settings.put("promote_trigger_file", "");
     }

@@ -23,9 +23,12 @@ public final class InstanceSql {
   /** {@code application_name} of the agent's own sessions, which never count as use. */
   public static final String APPLICATION = "vela";
 
-  /** A role's or database's own libraries may be missing here, and then nobody can log in. */
-  private static final String NO_LIBRARIES =
-      "-c session_preload_libraries= -c local_preload_libraries= ";
+  /**
+   * What holds from the first moment of a session, whatever a role, a database or a file sets. Their
+   * own libraries may be missing here, and then nobody could log in.
+   */
+  private static final String FROM_THE_BEGINNING =
+      "-c session_preload_libraries= -c local_preload_libraries= -c post_auth_delay=0 ";
 
   private static final String INVALID_CATALOG_NAME = "3D000";
   private static final String TOO_MANY_CONNECTIONS = "53300";
@@ -71,9 +74,10 @@ public final class InstanceSql {
   }
 
   private String unwatched() {
-    return "-c search_path=pg_catalog -c session_replication_role=replica"
+    return "-c role=none -c search_path=pg_catalog -c session_replication_role=replica"
         + " -c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0"
-        + (major >= 17 ? " -c event_triggers=off" : "");
+        + " -c idle_session_timeout=0 -c idle_in_transaction_session_timeout=0"
+        + (major >= 17 ? " -c event_triggers=off -c transaction_timeout=0" : "");
   }
 
   /**
@@ -146,7 +150,7 @@ public final class InstanceSql {
     var properties = new Properties();
     properties.setProperty("user", superuser);
     properties.setProperty("ApplicationName", APPLICATION);
-    properties.setProperty("options", NO_LIBRARIES + options);
+    properties.setProperty("options", FROM_THE_BEGINNING + options);
     properties.setProperty("socketFactory", "org.newsclub.net.unix.AFUNIXSocketFactory$FactoryArg");
     properties.setProperty("socketFactoryArg", endpoint.socket());
     properties.setProperty("sslMode", "disable");

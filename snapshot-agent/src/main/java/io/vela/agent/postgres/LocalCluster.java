@@ -72,7 +72,6 @@ public final class LocalCluster {
     settings.put("max_connections", "30");
     settings.put("max_wal_senders", "0");
     settings.put("wal_level", "minimal");
-    settings.put("max_logical_replication_workers", "0");
     settings.put("max_parallel_workers_per_gather", "0");
     return new LocalCluster(
         PostgresInstance.start(installation, launcher, files, settings, timeout), launcher, false);

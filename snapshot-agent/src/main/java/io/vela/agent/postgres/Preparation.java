@@ -97,8 +97,6 @@ public final class Preparation {
         new LinkedHashMap<>(
             Guard.settings(
                 installation.major(), files, preload, sharedBuffers, Durability.RELAXED));
-    // No subscription may connect before it is detached.
-    settings.put("max_logical_replication_workers", "0");
     settings.put("autovacuum", "off");
     return settings;
   }

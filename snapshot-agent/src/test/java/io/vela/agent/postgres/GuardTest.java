@@ -42,6 +42,7 @@ class GuardTest {
           item("synchronous_standby_names", "*", ""),
           item("recovery_target_time", "2030-01-01 00:00:00+00", ""),
           item("recovery_target_timeline", "current", "latest"),
+          item("max_logical_replication_workers", "8", "0"),
           item("listen_addresses", "*", ""),
           item("port", "5999", "5432"),
           item("ssl", "on", "off"),
