@@ -82,7 +82,7 @@ public final class ImportSource {
 
   private static Source.Tls tls(Optional<String> query) {
     var parameters = new HashMap<String, String>();
-    for (var parameter : query.map(text -> text.split("&")).orElse(new String[0])) {
+    for (var parameter : query.map(text -> text.split("&", -1)).orElse(new String[0])) {
       var parts = parameter.split("=", 2);
       if (parts.length < 2 || !TLS_PARAMETERS.contains(parts[0])) {
         throw new IllegalArgumentException(

@@ -18,11 +18,13 @@ import io.vela.config.ConfigException;
 import io.vela.config.LiveConfig;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
+import io.vela.config.value.UntrustedText;
 import io.vela.proxy.ProxyServer;
 import io.vela.proxy.net.TransportException;
 import io.vela.proxy.tls.TlsException;
 import io.vela.router.LocalRouter;
 import io.vela.router.RouteException;
+import io.vela.router.RouteFailure;
 import io.vela.router.Router;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.catalog.Catalog;
@@ -108,7 +110,7 @@ final class Up {
     } catch (CloneException e) {
       throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
     } catch (RouteException e) {
-      throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
+      throw told(e.failure().message(), detail(e.failure()), e.failure().hint(), e);
     } catch (IOException | TransportException | TlsException e) {
       throw new CliException(String.valueOf(e.getMessage()), "", e);
     }
@@ -277,7 +279,15 @@ final class Up {
         : address;
   }
 
+  /** Who starts Vela may know all of it, the host's paths too. */
+  private static String detail(RouteFailure failure) {
+    return failure instanceof RouteFailure.AgentFailed(_, var cause)
+        ? (cause.message() + "\n" + cause.detail()).strip()
+        : failure.detail();
+  }
+
   private static CliException told(String message, String detail, String hint, Exception cause) {
-    return new CliException(detail.isEmpty() ? message : message + "\n" + detail, hint, cause);
+    var told = new UntrustedText(detail.isEmpty() ? message : message + "\n" + detail);
+    return new CliException(told.forAdministrator(), hint, cause);
   }
 }

@@ -16,6 +16,9 @@ public record UntrustedText(String raw) {
   /** How many characters a client is told. */
   public static final int MOST_FOR_CLIENTS = 4_000;
 
+  /** How many characters one line of many may have. */
+  public static final int MOST_FOR_LINES = 500;
+
   private static final int MOST_SEARCHED = 256 * 1024;
   private static final String CUT = "...";
   private static final int FIRST_PRINTABLE = 0x20;

@@ -37,6 +37,15 @@ final class Descriptor implements AutoCloseable {
   private static final int AT_REMOVE_FOLDER = 0x200;
   private static final int AT_EMPTY_PATH = 0x1000;
   private static final int BASIC_STATUS = 0x7ff;
+
+  /** {@code STATX_ATTR_MOUNT_ROOT}. */
+  private static final long MOUNT_ROOT = 0x2000;
+
+  /** {@code _IOW(0x94, 15, struct btrfs_ioctl_vol_args)} (btrfs.h): a number and the name. */
+  private static final long DESTROY_SUBVOLUME = 0x5000_940fL;
+
+  private static final int SUBVOLUME_ARGUMENT_BYTES = 4096;
+  private static final int SUBVOLUME_NAME_AT = 8;
   private static final int STATUS_BYTES = 256;
   private static final int LIST_BYTES = 32 * 1024;
   private static final int PIECE_BYTES = 64 * 1024;
@@ -164,7 +173,8 @@ final class Descriptor implements AutoCloseable {
         Integer.toUnsignedLong(status.get(ValueLayout.JAVA_INT, 16)),
         (Integer.toUnsignedLong(status.get(ValueLayout.JAVA_INT, 136)) << 32)
             | Integer.toUnsignedLong(status.get(ValueLayout.JAVA_INT, 140)),
-        status.get(ValueLayout.JAVA_LONG, 40));
+        status.get(ValueLayout.JAVA_LONG, 40),
+        (status.get(ValueLayout.JAVA_LONG, 8) & MOUNT_ROOT) != 0);
   }
 
   /**
@@ -318,6 +328,18 @@ final class Descriptor implements AutoCloseable {
         calls ->
             calls.call(
                 MACHINE.unlink, number, calls.name(name).address(), AT_REMOVE_FOLDER, 0, 0));
+  }
+
+  /** Removes a subvolume of btrfs in this folder; false when it stays. */
+  boolean destroySubvolume(String name) throws IOException {
+    try (var calls = new SystemCalls();
+        var folder = listable()) {
+      var argument = calls.buffer(SUBVOLUME_ARGUMENT_BYTES);
+      argument.setString(SUBVOLUME_NAME_AT, name, StandardCharsets.ISO_8859_1);
+      return calls.call(
+              MACHINE.control, folder.number, DESTROY_SUBVOLUME, argument.address(), 0, 0)
+          == 0;
+    }
   }
 
   void rename(String name, Descriptor folder, String newName) throws IOException {

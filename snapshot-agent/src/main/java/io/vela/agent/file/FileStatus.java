@@ -7,9 +7,10 @@ package io.vela.agent.file;
  * @param links how many names it has
  * @param device the file system that it lies on
  * @param bytes its size
+ * @param mounted whether another file system is mounted there
  */
 public record FileStatus(
-    FileKind kind, int permissions, Owner owner, long links, long device, long bytes) {
+    FileKind kind, int permissions, Owner owner, long links, long device, long bytes, boolean mounted) {
   private static final int SET_ID = 06000;
 
   /** Whether it is a plain file. */

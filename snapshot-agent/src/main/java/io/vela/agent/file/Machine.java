@@ -5,8 +5,8 @@ package io.vela.agent.file;
  * asm/fcntl.h}).
  */
 enum Machine {
-  X86_64(0x10000, 0x20000, 0, 1, 3, 8, 74, 217, 257, 258, 260, 263, 264, 268, 332),
-  AARCH64(0x4000, 0x8000, 63, 64, 57, 62, 82, 61, 56, 34, 54, 35, 38, 53, 291);
+  X86_64(0x10000, 0x20000, 0, 1, 3, 8, 74, 217, 257, 258, 260, 263, 264, 268, 332, 16),
+  AARCH64(0x4000, 0x8000, 63, 64, 57, 62, 82, 61, 56, 34, 54, 35, 38, 53, 291, 29);
 
   static final Machine THIS =
       System.getProperty("os.arch").equals("aarch64") ? AARCH64 : X86_64;
@@ -26,6 +26,7 @@ enum Machine {
   final int rename;
   final int changeMode;
   final int status;
+  final int control;
 
   Machine(
       int folderOnly,
@@ -42,7 +43,8 @@ enum Machine {
       int unlink,
       int rename,
       int changeMode,
-      int status) {
+      int status,
+      int control) {
     this.folderOnly = folderOnly;
     this.noFollow = noFollow;
     this.read = read;
@@ -58,5 +60,6 @@ enum Machine {
     this.rename = rename;
     this.changeMode = changeMode;
     this.status = status;
+    this.control = control;
   }
 }

@@ -40,6 +40,14 @@ final class TreeRemoval {
         return;
       }
       try (var folder = parent.folder(name)) {
+        var status = folder.status();
+        if (status.mounted()) {
+          throw new UnsafeFileException(folder.shown(), "something is mounted there");
+        }
+        // Any user may make a subvolume of btrfs, and one that nobody may write.
+        if (status.device() != parent.status().device() && parent.destroySubvolume(name)) {
+          return;
+        }
         folder.makeWritable();
         if (depth == DEEPEST) {
           moveUp(parent, name);

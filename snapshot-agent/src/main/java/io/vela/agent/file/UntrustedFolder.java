@@ -76,7 +76,7 @@ public record UntrustedFolder(Path path) {
   }
 
   private static List<String> words(String name) {
-    var words = List.of(Descriptor.raw(name).split("/"));
+    var words = List.of(Descriptor.raw(name).split("/", -1));
     if (words.stream().anyMatch(word -> word.isEmpty() || word.startsWith("."))) {
       throw new IllegalArgumentException("no name below a folder: " + name);
     }

@@ -46,6 +46,11 @@ public record DataDirectory(Path path) {
     return new UntrustedFolder(path);
   }
 
+  /** Whether it exists, as a folder and no link to one. */
+  public boolean isThere() throws IOException {
+    return folder().isThere();
+  }
+
   /**
    * Its major version.
    *

@@ -51,7 +51,7 @@ final class ImportedTree {
     } catch (Refused e) {
       throw refused(String.valueOf(e.getMessage()), e);
     } catch (UnsafeFileException e) {
-      throw refused("the copied data is refused: " + e.getReason(), e);
+      throw refused("the copied data is refused: " + e.getMessage(), e);
     }
   }
 
@@ -76,7 +76,8 @@ final class ImportedTree {
     if (status.isFile() && status.links() != 1) {
       return Optional.of("has %d names".formatted(status.links()));
     }
-    if (status.setsId()) {
+    // On a folder it only hands its group down, as where an administrator wanted that.
+    if (status.isFile() && status.setsId()) {
       return Optional.of("has a set-id bit");
     }
     if (!status.owner().equals(owner)) {
