@@ -22,6 +22,11 @@ public sealed interface RouteFailure {
     return "";
   }
 
+  /** All that is known, for Vela's log and whoever starts Vela: no client may be told. */
+  default String diagnosis() {
+    return detail();
+  }
+
   /** What to do about it; empty when nothing helps. */
   default String hint() {
     return "";
@@ -230,11 +235,7 @@ public sealed interface RouteFailure {
      */
     @Override
     public String detail() {
-      var text =
-          new UntrustedText(
-              cause.detail().isEmpty()
-                  ? cause.message()
-                  : cause.message() + "\n" + cause.detail());
+      var text = new UntrustedText(diagnosis());
       return switch (cause) {
         case CloneFailure.UnsupportedSource _,
             CloneFailure.SourceFailed _,
@@ -242,6 +243,11 @@ public sealed interface RouteFailure {
             text.forAdministrator();
         default -> text.forClient();
       };
+    }
+
+    @Override
+    public String diagnosis() {
+      return cause.detail().isEmpty() ? cause.message() : cause.message() + "\n" + cause.detail();
     }
 
     @Override

@@ -192,7 +192,7 @@ class ImportTest {
     org.junit.jupiter.api.Assumptions.assumeTrue(
         io.vela.agent.exec.ServiceUser.runningAsRoot());
     var data = sandbox.cluster(Sandbox.FIFTEEN, "production");
-    new io.vela.agent.file.UntrustedFolder(data.getParent())
+    new io.vela.agent.file.UntrustedFolder(sandbox.root().resolve("production"))
         .giveTo(new io.vela.agent.file.Owner(54321, 54321));
     var id = fixture.started(fixture.snapshot(new Source.Directory(data.toString())));
     assertThat(fixture.sql(id, "SELECT 1")).containsExactly("1");
@@ -225,7 +225,8 @@ class ImportTest {
   void theServersCertificateIsVerifiedWhereItIsAskedFor() throws Exception {
     var data = sandbox.cluster(Sandbox.FIFTEEN, "production");
     var production = sandbox.production(Sandbox.FIFTEEN, data, certificate(data));
-    var other = certificate(sandbox.folder("other"));
+    certificate(sandbox.folder("other"));
+    var other = sandbox.root().resolve("other/server.crt").toString();
 
     assertThat(
             failure(
@@ -233,7 +234,7 @@ class ImportTest {
                         production,
                         "postgres",
                         "secret",
-                        tls(TlsMode.VERIFY_FULL, other.get("ssl_cert_file"))))
+                        tls(TlsMode.VERIFY_FULL, other)))
                 .message())
         .containsIgnoringCase("SSL error");
     phases(

@@ -1,6 +1,7 @@
 package io.vela.cli.log;
 
 import io.vela.config.value.UntrustedText;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Puts values into a log message so that none can look like another field, another line, or an
@@ -21,7 +22,7 @@ final class LogFields {
   private LogFields() {}
 
   /** The message with its values, on one line. */
-  static String format(String message, Object[] values) {
+  static String format(String message, @Nullable Object[] values) {
     var line = new StringBuilder(message.length() + 64);
     int from = 0;
     int next = 0;
@@ -65,7 +66,10 @@ final class LogFields {
         .line(LONGEST_VALUE);
   }
 
-  private static String text(Object value) {
+  private static String text(@Nullable Object value) {
+    if (value == null) {
+      return "null";
+    }
     try {
       return String.valueOf(value);
     } catch (RuntimeException e) {

@@ -68,7 +68,7 @@ final class LogLine extends EncoderBase<ILoggingEvent> {
   private static String message(ILoggingEvent event) {
     @Nullable Object @Nullable [] values = event.getArgumentArray();
     return event.getLoggerName().startsWith(OWN_LOGGERS)
-        ? LogFields.format(event.getMessage(), values == null ? new Object[0] : values)
+        ? LogFields.format(event.getMessage(), values == null ? new @Nullable Object[0] : values)
         : LogFields.foreign(event.getFormattedMessage());
   }
 

@@ -24,7 +24,6 @@ import io.vela.proxy.net.TransportException;
 import io.vela.proxy.tls.TlsException;
 import io.vela.router.LocalRouter;
 import io.vela.router.RouteException;
-import io.vela.router.RouteFailure;
 import io.vela.router.Router;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.catalog.Catalog;
@@ -110,7 +109,7 @@ final class Up {
     } catch (CloneException e) {
       throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
     } catch (RouteException e) {
-      throw told(e.failure().message(), detail(e.failure()), e.failure().hint(), e);
+      throw told(e.failure().message(), e.failure().diagnosis(), e.failure().hint(), e);
     } catch (IOException | TransportException | TlsException e) {
       throw new CliException(String.valueOf(e.getMessage()), "", e);
     }
@@ -277,13 +276,6 @@ final class Up {
     return ANY_ADDRESS.contains(address.host())
         ? new HostPort("127.0.0.1", address.port())
         : address;
-  }
-
-  /** Who starts Vela may know all of it, the host's paths too. */
-  private static String detail(RouteFailure failure) {
-    return failure instanceof RouteFailure.AgentFailed(_, var cause)
-        ? (cause.message() + "\n" + cause.detail()).strip()
-        : failure.detail();
   }
 
   private static CliException told(String message, String detail, String hint, Exception cause) {

@@ -27,6 +27,7 @@ import org.slf4j.LoggerFactory;
  */
 final class PhysicalImport implements Importer {
   private static final Logger log = LoggerFactory.getLogger(PhysicalImport.class);
+  private static final String NO_HOME = "/nonexistent";
   private static final int OLDEST = 14;
   private static final Duration TIMEOUT = Duration.ofHours(24);
   private static final Pattern PROGRESS = Pattern.compile("\\s*(\\d+)/(\\d+) kB.*");
@@ -113,6 +114,10 @@ final class PhysicalImport implements Importer {
       if (file.getValue().isPresent()) {
         command = command.env(file.getKey(), file.getValue().get());
       }
+    }
+    if (user.isOther()) {
+      // libpq would look for certificates in root's home, which is closed to that user.
+      command = command.env("HOME", NO_HOME);
     }
     if (source.password().isPresent()) {
       // In the environment: a command line can be read by everyone on the host.
