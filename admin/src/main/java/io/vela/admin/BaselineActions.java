@@ -44,7 +44,7 @@ final class BaselineActions {
     try {
       return switch (ImportSource.parse(from)) {
         case Source.Physical physical when password.isPresent() ->
-            new Source.Physical(physical.address(), physical.user(), password);
+            physical.withPassword(password.get());
         case Source other -> other;
       };
     } catch (IllegalArgumentException e) {

@@ -29,6 +29,29 @@ final class ImportSourceTest {
   }
 
   @Test
+  void theConnectionIsEncryptedWhereOfferedUnlessTheUrlSaysOtherwise() {
+    assertThat(tls("")).isEqualTo(Source.Tls.WHERE_OFFERED);
+    assertThat(tls("?sslmode=disable").mode()).isEqualTo(Source.TlsMode.DISABLE);
+    assertThat(
+            tls("?sslmode=verify-full&sslrootcert=/etc/my%20ca.crt&sslcert=/c.crt&sslkey=/c.key"))
+        .isEqualTo(
+            new Source.Tls(
+                Source.TlsMode.VERIFY_FULL,
+                Optional.of("/etc/my ca.crt"),
+                Optional.of("/c.crt"),
+                Optional.of("/c.key")));
+    assertThat(tls("?sslmode=require&sslrootcert=/ca.crt").mode())
+        .isEqualTo(Source.TlsMode.VERIFY_CA);
+  }
+
+  private static Source.Tls tls(String query) {
+    return switch (ImportSource.parse("postgresql://u@db/" + query)) {
+      case Source.Physical physical -> physical.tls();
+      case Source other -> throw new AssertionError(other);
+    };
+  }
+
+  @Test
   void aFolderIsAbsolute() {
     assertThat(ImportSource.parse("dir:/var/lib/x y"))
         .isEqualTo(new Source.Directory("/var/lib/x y"));
@@ -45,7 +68,13 @@ final class ImportSourceTest {
         "postgresql://",
         "postgresql:///var",
         "postgresql://u:hunter2@db/app",
-        "postgresql://u:hunter2@db/?sslmode=require",
+        "postgresql://u:hunter2@db/?sslmode=maybe",
+        "postgresql://u:hunter2@db/?sslmode=require&sslmode=disable",
+        "postgresql://u:hunter2@db/?sslmode",
+        "postgresql://u:hunter2@db/?options=x",
+        "postgresql://u:hunter2@db/?sslmode=verify-full",
+        "postgresql://u:hunter2@db/?sslrootcert=relative.crt",
+        "postgresql://u:hunter2@db/?sslcert=/only.crt",
         "postgresql://u:hunter2@db:70000/",
         "postgresql://u:hunter2 @db/"
       })

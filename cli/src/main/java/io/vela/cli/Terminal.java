@@ -2,6 +2,7 @@ package io.vela.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.vela.config.value.UntrustedText;
 import io.vertx.core.json.JsonObject;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -20,6 +21,12 @@ import java.util.Optional;
  */
 public record Terminal(
     PrintWriter out, PrintWriter err, Map<String, String> environment, Path home) {
+  /** Whatever is written, the terminal is only told what to show. */
+  public Terminal {
+    out = new PrintWriter(new PlainWriter(out), true);
+    err = new PrintWriter(new PlainWriter(err), true);
+  }
+
   /** The process's own. */
   public static Terminal ofProcess() {
     return new Terminal(
@@ -42,9 +49,17 @@ public record Terminal(
   /**
    * Prints a table for people.
    *
-   * @param rows the first is the heading; all of one length
+   * @param rows the first is the heading; all of one length; a cell stays on its line
    */
   public void table(List<List<String>> rows) {
+    print(rows.stream().map(Terminal::cells).toList());
+  }
+
+  private static List<String> cells(List<String> row) {
+    return row.stream().map(cell -> new UntrustedText(cell).line()).toList();
+  }
+
+  private void print(List<List<String>> rows) {
     var widths = new ArrayList<Integer>();
     for (int column = 0; column < rows.getFirst().size(); column++) {
       int at = column;

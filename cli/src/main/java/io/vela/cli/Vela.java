@@ -12,6 +12,7 @@ import io.vela.cli.token.TokenCommand;
 import io.vela.cli.up.ReloadCommand;
 import io.vela.cli.up.UpCommand;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -59,12 +60,13 @@ public final class Vela {
     }
     addVersion(command);
     if (args.length == 0) {
-      command.usage(terminal.err());
+      command.usage(System.err);
       return ExitCode.USAGE;
     }
     return command
-        .setOut(terminal.out())
-        .setErr(terminal.err())
+        // Its own words only, and in colours, which the terminal's writers would escape.
+        .setOut(new PrintWriter(System.out, true, UTF_8))
+        .setErr(new PrintWriter(System.err, true, UTF_8))
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionExceptionHandler((e, _, _) -> failed(e, terminal))
         .execute(args);

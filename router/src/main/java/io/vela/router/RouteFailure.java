@@ -4,8 +4,10 @@ import io.vela.agent.CloneFailure;
 import io.vela.config.RunningLimits.Bound;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.UntrustedText;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * Why a request was refused or did not succeed. Proxy and admin each turn it into what their
@@ -20,9 +22,21 @@ public sealed interface RouteFailure {
     return "";
   }
 
+  /** All that is known, for Vela's log and whoever starts Vela: no client may be told. */
+  default String diagnosis() {
+    return detail();
+  }
+
   /** What to do about it; empty when nothing helps. */
   default String hint() {
     return "";
+  }
+
+  /** Lines that hold names of roles and programs, which may be anything. */
+  private static String told(List<String> lines) {
+    return lines.stream()
+        .map(line -> new UntrustedText(line).line(UntrustedText.MOST_FOR_LINES))
+        .collect(Collectors.joining("\n"));
   }
 
   /** The client named no branch and the listener has no default. */
@@ -182,7 +196,7 @@ public sealed interface RouteFailure {
   record InUse(String message, List<String> users) implements RouteFailure {
     @Override
     public String detail() {
-      return String.join("\n", users);
+      return told(users);
     }
   }
 
@@ -252,7 +266,7 @@ public sealed interface RouteFailure {
 
     @Override
     public String detail() {
-      return String.join("\n", occupants);
+      return told(occupants);
     }
 
     @Override
@@ -263,8 +277,24 @@ public sealed interface RouteFailure {
 
   /** The agent could not create, start or stop it. */
   record AgentFailed(String message, CloneFailure cause) implements RouteFailure {
+    /**
+     * What a client is told: whoever asks for a source has named it and its paths; of all else the
+     * host's paths, and what other sessions did, stay in Vela's log.
+     */
     @Override
     public String detail() {
+      var text = new UntrustedText(diagnosis());
+      return switch (cause) {
+        case CloneFailure.UnsupportedSource _,
+            CloneFailure.SourceFailed _,
+            CloneFailure.BinariesMissing _ ->
+            text.forAdministrator();
+        default -> text.forClient();
+      };
+    }
+
+    @Override
+    public String diagnosis() {
       return cause.detail().isEmpty() ? cause.message() : cause.message() + "\n" + cause.detail();
     }
 
@@ -276,6 +306,10 @@ public sealed interface RouteFailure {
 
   /** The catalogue cannot be reached, and what was asked for needs it. */
   record CatalogUnavailable(String detail) implements RouteFailure {
+    public CatalogUnavailable {
+      detail = new UntrustedText(detail).forClient();
+    }
+
     @Override
     public String message() {
       return "the catalogue cannot be reached";

@@ -130,15 +130,26 @@ public final class LocalCloneService implements CloneService {
 
   @Override
   public List<CloneInfo> clones() throws CloneException {
-    return pool.clones().stream()
-        .map(
-            id ->
-                new CloneInfo(
-                    id,
-                    instances.running(id).map(instance -> instance.files().endpoint()),
-                    RoleReader.isSettled(pool.clone(id)),
-                    instances.trouble(id)))
-        .toList();
+    var clones = new ArrayList<CloneInfo>();
+    for (var id : pool.clones()) {
+      clones.add(
+          new CloneInfo(
+              id,
+              instances.running(id).map(instance -> instance.files().endpoint()),
+              isSettled(id),
+              instances.trouble(id)));
+    }
+    return List.copyOf(clones);
+  }
+
+  private boolean isSettled(CloneId id) {
+    try {
+      return RoleReader.isSettled(pool.clone(id));
+    } catch (IOException e) {
+      // Then its roles are read anew, and one broken clone is not in the way of all.
+      log.warn("volume cannot be read clone={} cause=\"{}\"", id, e.toString());
+      return false;
+    }
   }
 
   @Override
@@ -197,7 +208,7 @@ public final class LocalCloneService implements CloneService {
     }
     var volume = volume(id);
     try {
-      RoleReader.unsettle(volume);
+      RoleReader.unsettle(volume, user);
       DataDirectory.in(volume).removeSignals();
     } catch (IOException e) {
       throw new CloneException(

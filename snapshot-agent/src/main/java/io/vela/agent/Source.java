@@ -3,6 +3,7 @@ package io.vela.agent;
 import io.vela.config.value.HostPort;
 import io.vela.config.value.Secret;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /** Where the data of a new snapshot comes from. */
@@ -40,6 +41,80 @@ public sealed interface Source {
    * @param address its host and port
    * @param user a role that may replicate
    * @param password its password, when it needs one
+   * @param tls how the connection to it is encrypted
    */
-  record Physical(HostPort address, String user, Optional<Secret> password) implements Source {}
+  record Physical(HostPort address, String user, Optional<Secret> password, Tls tls)
+      implements Source {
+    /** One whose connection is encrypted where it offers that. */
+    public Physical(HostPort address, String user, Optional<Secret> password) {
+      this(address, user, password, Tls.WHERE_OFFERED);
+    }
+
+    /** The same with that password. */
+    public Physical withPassword(Secret secret) {
+      return new Physical(address, user, Optional.of(secret), tls);
+    }
+  }
+
+  /**
+   * How a connection is encrypted and whom it trusts, as libpq has it (Postgres documentation,
+   * section 32.19, "SSL Support"). Files are on the agent's host, in PEM, and the user that runs
+   * Postgres must be able to read them.
+   *
+   * @param mode {@code sslmode}
+   * @param rootCertificate {@code sslrootcert}: who may have signed the server's certificate
+   * @param certificate {@code sslcert}: the client's own
+   * @param key {@code sslkey}: its key
+   */
+  record Tls(
+      TlsMode mode,
+      Optional<String> rootCertificate,
+      Optional<String> certificate,
+      Optional<String> key) {
+    /** Encrypted where the server offers it, whoever that is. */
+    public static final Tls WHERE_OFFERED =
+        new Tls(TlsMode.PREFER, Optional.empty(), Optional.empty(), Optional.empty());
+
+    /**
+     * @throws IllegalArgumentException when files are missing or named by no absolute path
+     */
+    public Tls {
+      if (mode.verifies() && rootCertificate.isEmpty()) {
+        throw new IllegalArgumentException(
+            "sslmode=" + mode + " needs sslrootcert, the file of whom to trust");
+      }
+      if (certificate.isPresent() != key.isPresent()) {
+        throw new IllegalArgumentException("sslcert and sslkey belong together");
+      }
+      for (var file : List.of(rootCertificate, certificate, key)) {
+        if (file.isPresent() && !file.get().startsWith("/")) {
+          throw new IllegalArgumentException(
+              "sslrootcert, sslcert and sslkey take absolute paths on Vela's host");
+        }
+      }
+      // As libpq: who names a root certificate wants it to count.
+      mode = mode == TlsMode.REQUIRE && rootCertificate.isPresent() ? TlsMode.VERIFY_CA : mode;
+    }
+  }
+
+  /** {@code sslmode}. */
+  enum TlsMode {
+    DISABLE,
+    ALLOW,
+    PREFER,
+    REQUIRE,
+    VERIFY_CA,
+    VERIFY_FULL;
+
+    /** Whether the server's certificate must be good. */
+    public boolean verifies() {
+      return this == VERIFY_CA || this == VERIFY_FULL;
+    }
+
+    /** As it is written. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+  }
 }

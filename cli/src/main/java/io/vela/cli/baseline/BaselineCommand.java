@@ -69,8 +69,9 @@ public final class BaselineCommand {
               required = true,
               paramLabel = "SOURCE",
               description =
-                  "postgresql://USER@HOST:PORT/ of a running server, or dir:PATH of a stopped one's"
-                      + " data directory, on Vela's host.")
+                  "postgresql://USER@HOST:PORT/?sslmode=MODE of a running server (sslrootcert,"
+                      + " sslcert and sslkey too), or dir:PATH of a stopped one's data directory, on"
+                      + " Vela's host.")
           String from)
       throws CliException {
     var body = new JsonObject().put("name", name.value());

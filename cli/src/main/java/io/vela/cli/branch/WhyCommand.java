@@ -6,6 +6,7 @@ import io.vela.cli.Times;
 import io.vela.cli.client.Names;
 import io.vela.cli.client.ServerOptions;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.UntrustedText;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -38,7 +39,7 @@ public final class WhyCommand implements Callable<Integer> {
     }
     terminal.out().println(why.getString("summary"));
     for (var reason : why.getJsonArray("reasons")) {
-      terminal.out().println("  " + reason);
+      terminal.out().println("  " + new UntrustedText(String.valueOf(reason)).line());
     }
     var sleepsAt = why.getString("sleepsAt");
     if (sleepsAt != null) {

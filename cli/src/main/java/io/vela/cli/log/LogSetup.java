@@ -3,17 +3,17 @@ package io.vela.cli.log;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
-import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.filter.ThresholdFilter;
 import ch.qos.logback.classic.spi.Configurator;
 import ch.qos.logback.classic.spi.ConfiguratorRank;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.Appender;
 import ch.qos.logback.core.ConsoleAppender;
-import ch.qos.logback.core.rolling.RollingFileAppender;
 import ch.qos.logback.core.rolling.SizeAndTimeBasedRollingPolicy;
 import ch.qos.logback.core.spi.ContextAwareBase;
 import ch.qos.logback.core.util.FileSize;
+import java.io.IOException;
+import java.nio.file.Path;
 
 /**
  * Configures logback, which finds this as a service: warnings to stderr, and to the file that
@@ -26,11 +26,6 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
   public static final String FILE = "vela.log";
 
   private static final String LOGBACK_FILE = "logback.configurationFile";
-  private static final String FILE_LINE =
-      "time=%d{\"yyyy-MM-dd'T'HH:mm:ss.SSSXXX\"} level=%level logger=%logger{0} %msg%n";
-  private static final String STDERR_LINE = "%level %msg%n";
-  // A person is told once; the trace is in the file.
-  private static final String STDERR_LINE_BESIDE_FILE = "%level %msg%n%nopex";
   private static final FileSize MOST_OF_ONE = new FileSize(20 * FileSize.MB_COEFFICIENT);
   private static final FileSize MOST_OF_ALL = new FileSize(200 * FileSize.MB_COEFFICIENT);
   private static final int MOST_DAYS = 14;
@@ -47,17 +42,18 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     var file = System.getProperty(FILE);
     if (file == null) {
       root.setLevel(Level.WARN);
-      root.addAppender(stderr(context, STDERR_LINE));
+      root.addAppender(stderr(context, new LogLine(true, true)));
     } else {
       root.setLevel(Level.INFO);
       root.addAppender(file(context, file));
-      root.addAppender(stderr(context, STDERR_LINE_BESIDE_FILE));
+      // A person is told once; the trace is in the file.
+      root.addAppender(stderr(context, new LogLine(true, false)));
       context.getLogger("org.flywaydb").setLevel(Level.ERROR);
     }
     return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
   }
 
-  private static Appender<ILoggingEvent> stderr(LoggerContext context, String line) {
+  private static Appender<ILoggingEvent> stderr(LoggerContext context, LogLine line) {
     var filter = new ThresholdFilter();
     filter.setContext(context);
     filter.setLevel(Level.WARN.toString());
@@ -66,22 +62,29 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     appender.setContext(context);
     appender.setName("stderr");
     appender.setTarget("System.err");
-    appender.setEncoder(encoder(context, line));
+    appender.setEncoder(started(context, line));
     appender.addFilter(filter);
     appender.start();
     return appender;
   }
 
-  private static Appender<ILoggingEvent> file(LoggerContext context, String file) {
-    var appender = new RollingFileAppender<ILoggingEvent>();
+  private Appender<ILoggingEvent> file(LoggerContext context, String file) {
+    var path = Path.of(file).toAbsolutePath();
+    try {
+      PrivateLogFile.closeOld(path.resolveSibling("."), String.valueOf(path.getFileName()));
+    } catch (IOException e) {
+      addError("the modes of older logs cannot be set", e);
+    }
+    var appender = new PrivateLogFile();
     appender.setContext(context);
     appender.setName("file");
     appender.setFile(file + ".log");
-    appender.setEncoder(encoder(context, FILE_LINE));
+    appender.setEncoder(started(context, new LogLine(false, true)));
     var policy = new SizeAndTimeBasedRollingPolicy<ILoggingEvent>();
     policy.setContext(context);
     policy.setParent(appender);
-    policy.setFileNamePattern(file + ".%d{yyyy-MM-dd}.%i.log.gz");
+    // Not compressed: the file keeps its mode, and is never one that others may read.
+    policy.setFileNamePattern(file + ".%d{yyyy-MM-dd}.%i.log");
     policy.setMaxFileSize(MOST_OF_ONE);
     policy.setMaxHistory(MOST_DAYS);
     policy.setTotalSizeCap(MOST_OF_ALL);
@@ -91,11 +94,9 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     return appender;
   }
 
-  private static PatternLayoutEncoder encoder(LoggerContext context, String line) {
-    var encoder = new PatternLayoutEncoder();
-    encoder.setContext(context);
-    encoder.setPattern(line);
-    encoder.start();
-    return encoder;
+  private static LogLine started(LoggerContext context, LogLine line) {
+    line.setContext(context);
+    line.start();
+    return line;
   }
 }

@@ -1,13 +1,14 @@
 package io.vela.cli.up;
 
+import io.vela.agent.CloneException;
 import io.vela.agent.postgres.ClusterSupervisor;
+import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.LocalCluster;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import io.vertx.pgclient.PgConnectOptions;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import javax.sql.DataSource;
@@ -59,11 +60,9 @@ record CatalogDatabase(
   }
 
   /** The major version of Vela's own cluster where there is one: it keeps the one it began with. */
-  static Optional<Integer> major(Path folder) throws IOException {
-    var version = folder.resolve("data").resolve("PG_VERSION");
-    return Files.exists(version)
-        ? Optional.of(Integer.valueOf(Files.readString(version).strip()))
-        : Optional.empty();
+  static Optional<Integer> major(Path folder) throws CloneException, IOException {
+    var data = new DataDirectory(folder.resolve("data"));
+    return data.isThere() ? Optional.of(data.major()) : Optional.empty();
   }
 
   /** A Vert.x for the client: one event loop, Unix sockets, no cache of files. */

@@ -11,12 +11,18 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 
 /**
  * The one Vela that may work on a data directory: a lock on {@code vela.lock}, which the system
  * takes back when the process ends, however it ends. The file holds the process's id, for people.
  */
 final class DataLock implements AutoCloseable {
+  private static final Set<PosixFilePermission> OWNER_ONLY =
+      PosixFilePermissions.fromString("rw-------");
+
   private final FileChannel channel;
   private final FileLock lock;
 
@@ -32,8 +38,12 @@ final class DataLock implements AutoCloseable {
     var file = data.resolve("vela.lock");
     var channel =
         FileChannel.open(
-            file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            file,
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
+            PosixFilePermissions.asFileAttribute(OWNER_ONLY));
     try {
+      // An earlier Vela left it open to others, who could have locked it.
+      Files.setPosixFilePermissions(file, OWNER_ONLY);
       var lock = channel.tryLock();
       if (lock != null) {
         channel.truncate(0);

@@ -21,6 +21,7 @@ import io.vela.config.ConfigException;
 import io.vela.config.LiveConfig;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
+import io.vela.config.value.UntrustedText;
 import io.vela.proxy.ProxyServer;
 import io.vela.proxy.net.TransportException;
 import io.vela.proxy.tls.TlsException;
@@ -113,7 +114,7 @@ final class Up {
     } catch (CloneException e) {
       throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
     } catch (RouteException e) {
-      throw told(e.failure().message(), e.failure().detail(), e.failure().hint(), e);
+      throw told(e.failure().message(), e.failure().diagnosis(), e.failure().hint(), e);
     } catch (IOException | TransportException | TlsException e) {
       throw new CliException(String.valueOf(e.getMessage()), "", e);
     }
@@ -317,6 +318,7 @@ final class Up {
   }
 
   private static CliException told(String message, String detail, String hint, Exception cause) {
-    return new CliException(detail.isEmpty() ? message : message + "\n" + detail, hint, cause);
+    var told = new UntrustedText(detail.isEmpty() ? message : message + "\n" + detail);
+    return new CliException(told.forAdministrator(), hint, cause);
   }
 }

@@ -2,6 +2,7 @@ package io.vela.proxy.session;
 
 import io.vela.agent.CloneFailure;
 import io.vela.agent.InstanceExit;
+import io.vela.config.value.UntrustedText;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.proxy.wire.SqlState;
 import io.vela.router.RouteFailure;
@@ -49,13 +50,13 @@ final class Refusal {
     return ErrorMessage.fatal(
             SqlState.ADMIN_SHUTDOWN,
             "terminating connection: the session could not be restored after its branch slept")
-        .withDetail(reason)
+        .withDetail(new UntrustedText(reason).forClient())
         .withHint("Reconnect; on-idle: stay-awake keeps a branch awake while clients are there.");
   }
 
   /** Of a session whose instance ended under it. */
   static ErrorMessage instanceEnded(InstanceExit exit) {
-    return backendLost().withDetail(exit.logTail().strip());
+    return backendLost().withDetail(new UntrustedText(exit.logTail()).forClient());
   }
 
   /** Of a session whose backend vanished without a word. */

@@ -6,17 +6,15 @@ import io.vela.proxy.wire.ErrorFields;
 import io.vela.proxy.wire.ErrorMessage;
 import io.vela.router.RouteFailure;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * What the log says of one session: a line when it begins, one when it ends, one when it is
- * refused. Connections that come and go without asking for anything are told at debug level only.
+ * refused. What a client sent is escaped where the log is written. Connections that come and go without asking for anything are told at debug level only.
  */
 final class SessionLog {
   private static final Logger log = LoggerFactory.getLogger(Session.class);
-  private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
 
   private final long id;
   private String client;
@@ -45,16 +43,16 @@ final class SessionLog {
   }
 
   void notSecured(String reason) {
-    log.info("tls refused id={} client={} reason=\"{}\"", id, client, printable(reason));
+    log.info("tls refused id={} client={} reason=\"{}\"", id, client, reason);
   }
 
   void closedAtOnce(String reason) {
-    log.info("connection closed id={} client={} reason=\"{}\"", id, client, printable(reason));
+    log.info("connection closed id={} client={} reason=\"{}\"", id, client, reason);
   }
 
   void asked(SessionRequest request) {
     branch = request.branch();
-    role = printable(request.address().role());
+    role = request.address().role();
   }
 
   /**
@@ -80,7 +78,7 @@ final class SessionLog {
         role,
         client,
         error.state().code(),
-        printable(error.message()),
+        error.message(),
         cause.isEmpty() ? "" : " cause=\"" + cause + "\"");
   }
 
@@ -122,10 +120,5 @@ final class SessionLog {
             client,
             ending.label(),
             TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - openedNanos));
-  }
-
-  /** What a client sent may not begin a line of its own. */
-  private static String printable(String text) {
-    return CONTROL.matcher(text).replaceAll("?");
   }
 }

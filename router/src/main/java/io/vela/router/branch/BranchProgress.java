@@ -173,13 +173,15 @@ final class BranchProgress {
 
   private void fail(BranchLife.Step step, Failed failed) {
     log.warn(
-        "branch failed branch={} clone={} step={} failures={} retry-at={} cause=\"{}\"",
+        "branch failed branch={} clone={} step={} failures={} retry-at={} cause=\"{}\""
+            + " detail=\"{}\"",
         machine.name(),
         step.row().map(known -> known.cloneId().value()).orElse("-"),
         failed.step(),
         failed.failures(),
         failed.retryAt(),
-        failed.cause().message());
+        failed.cause().message(),
+        failed.cause().diagnosis());
     step.to(failed);
     step.tell(listener -> listener.wakeFailed(machine, failed.step(), failed.cause()));
     step.waiters().takeAll().forEach(waiter -> step.refuse(waiter.future(), failed.cause()));

@@ -3,17 +3,15 @@ package io.vela.agent.exec;
 import com.sun.security.auth.module.UnixSystem;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.file.Owner;
+import io.vela.agent.file.UntrustedFolder;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Who owns files of Vela's and runs programs on them, Postgres among them, which refuses to run as
@@ -151,31 +149,16 @@ public final class ServiceUser {
     return List.copyOf(wrapped);
   }
 
-  /** Gives the user a file, or a folder with all in it; links themselves, not what they name. */
-  public void own(Path path) throws IOException {
-    if (!other) {
-      return;
-    }
-    Files.walkFileTree(
-        path,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-              throws IOException {
-            ownOne(file);
-            return FileVisitResult.CONTINUE;
-          }
+  /** The user and its group by number. */
+  public Owner owner() {
+    return new Owner(uid, gid);
+  }
 
-          @Override
-          public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException failure)
-              throws IOException {
-            if (failure != null) {
-              throw failure;
-            }
-            ownOne(folder);
-            return FileVisitResult.CONTINUE;
-          }
-        });
+  /** Gives the user a folder with all in it; links themselves, not what they name. */
+  public void own(Path folder) throws IOException {
+    if (other) {
+      new UntrustedFolder(folder).giveTo(owner());
+    }
   }
 
   /** Gives the user one file or folder, without what is in it. */

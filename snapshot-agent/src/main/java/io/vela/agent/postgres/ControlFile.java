@@ -1,9 +1,9 @@
 package io.vela.agent.postgres;
 
+import io.vela.agent.file.UntrustedFolder;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
@@ -14,13 +14,16 @@ import java.nio.file.Path;
  * @param state {@code DBState}
  */
 record ControlFile(int state) {
+  /** {@code PG_CONTROL_FILE_SIZE}. */
+  private static final int MOST_BYTES = 8192;
+
   private static final int STATE_OFFSET = 16;
   private static final int SHUTDOWNED = 1;
   private static final int SHUTDOWNED_IN_RECOVERY = 2;
 
   /** Reads the file of a data directory. */
   static ControlFile read(Path data) throws IOException {
-    var bytes = Files.readAllBytes(data.resolve("global/pg_control"));
+    var bytes = new UntrustedFolder(data).read("global/pg_control", MOST_BYTES);
     if (bytes.length < STATE_OFFSET + Integer.BYTES) {
       throw new IOException("global/pg_control is too short");
     }

@@ -3,20 +3,18 @@ package io.vela.agent.postgres;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.UnsupportedSource;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.file.UnsafeFileException;
+import io.vela.agent.file.UntrustedFolder;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What can be known and must be changed in a data directory whose server does not run (Postgres
- * documentation, section 66.1, "Database File Layout").
+ * documentation, section 66.1, "Database File Layout"). The user that runs Postgres owns it, and with
+ * it whoever is superuser in a branch: nothing in it is trusted.
  *
  * @param path the folder that holds {@code PG_VERSION}
  */
@@ -24,12 +22,29 @@ public record DataDirectory(Path path) {
   /** It would follow the primary, or wait for its archive. */
   private static final List<String> SIGNALS = List.of("standby.signal", "recovery.signal");
 
+  private static final String CONFIGURATION = "postgresql.conf";
+  private static final int MOST_VERSION_BYTES = 64;
   private static final List<String> LEFTOVERS =
       List.of(PostmasterFile.NAME, "postmaster.opts", "current_logfiles", "backup_manifest");
+
+  /** Makes an empty one, 0700, for a user. */
+  public static void create(Path data, ServiceUser user) throws IOException {
+    var name = String.valueOf(data.getFileName());
+    new UntrustedFolder(data.resolveSibling(".").normalize()).makeFolder(name, user.owner());
+  }
 
   /** The data directory of a volume. */
   public static DataDirectory in(Path volume) {
     return new DataDirectory(volume.resolve("data"));
+  }
+
+  private UntrustedFolder folder() {
+    return new UntrustedFolder(path);
+  }
+
+  /** Whether it exists, as a folder and no link to one. */
+  public boolean isThere() throws IOException {
+    return folder().isThere();
   }
 
   /**
@@ -39,8 +54,9 @@ public record DataDirectory(Path path) {
    */
   public int major() throws CloneException, IOException {
     try {
-      return Integer.parseInt(Files.readString(path.resolve("PG_VERSION")).strip());
-    } catch (NoSuchFileException | NumberFormatException e) {
+      var version = folder().read("PG_VERSION", MOST_VERSION_BYTES);
+      return Integer.parseInt(new String(version, StandardCharsets.UTF_8).strip());
+    } catch (NoSuchFileException | UnsafeFileException | NumberFormatException e) {
       throw new CloneException(
           new UnsupportedSource(
               path + " is not a data directory of Postgres 10 or later",
@@ -70,33 +86,13 @@ public record DataDirectory(Path path) {
 
   /** The tablespaces outside of it, by their object ids. */
   public List<String> tablespaces() throws IOException {
-    try (var links = Files.list(path.resolve("pg_tblspc"))) {
-      return links.map(link -> link.getFileName().toString()).sorted().toList();
-    }
+    return folder().list("pg_tblspc");
   }
 
   /** The size of all its files. */
   public long bytes() throws IOException {
     var sum = new long[1];
-    Files.walkFileTree(
-        path,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-            sum[0] += attributes.size();
-            return FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult visitFileFailed(Path file, IOException failure)
-              throws IOException {
-            if (failure instanceof NoSuchFileException) {
-              // Whoever writes the folder at this moment has removed it.
-              return FileVisitResult.CONTINUE;
-            }
-            throw failure;
-          }
-        });
+    folder().walk((_, status) -> sum[0] += status.isFile() ? status.bytes() : 0);
     return sum[0];
   }
 
@@ -106,7 +102,7 @@ public record DataDirectory(Path path) {
    */
   public void removeSignals() throws IOException {
     for (var name : SIGNALS) {
-      Files.deleteIfExists(path.resolve(name));
+      folder().delete(name);
     }
   }
 
@@ -114,16 +110,9 @@ public record DataDirectory(Path path) {
   public void removeLeftovers() throws IOException {
     removeSignals();
     for (var name : LEFTOVERS) {
-      Files.deleteIfExists(path.resolve(name));
+      folder().delete(name);
     }
-    var slots = path.resolve("pg_replslot");
-    if (Files.isDirectory(slots)) {
-      try (var folders = Files.newDirectoryStream(slots)) {
-        for (var slot : folders) {
-          delete(slot);
-        }
-      }
-    }
+    folder().empty("pg_replslot");
   }
 
   /**
@@ -132,35 +121,22 @@ public record DataDirectory(Path path) {
    * @param lines what to write into it
    */
   public void ensureConfiguration(List<String> lines, ServiceUser user) throws IOException {
-    var file = path.resolve("postgresql.conf");
-    if (!Files.exists(file)) {
-      Files.write(file, lines);
-      Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
-      user.ownOne(file);
+    if (folder().find(CONFIGURATION).isEmpty()) {
+      folder().write(CONFIGURATION, text(lines), user.owner());
     }
+  }
+
+  /** Adds lines to its configuration file. */
+  public void configure(List<String> lines) throws IOException {
+    folder().append(CONFIGURATION, text(lines));
+  }
+
+  private static byte[] text(List<String> lines) {
+    return (String.join("\n", lines) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
   /** Removes a folder with all in it; no error when it is not there. */
   public static void delete(Path folder) throws IOException {
-    if (!Files.exists(folder)) {
-      return;
-    }
-    Files.walkFileTree(
-        folder,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-              throws IOException {
-            Files.delete(file);
-            return FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult postVisitDirectory(Path emptied, @Nullable IOException failure)
-              throws IOException {
-            Files.delete(emptied);
-            return FileVisitResult.CONTINUE;
-          }
-        });
+    new UntrustedFolder(folder).delete();
   }
 }

@@ -6,9 +6,7 @@ import io.vela.agent.exec.Command;
 import io.vela.agent.exec.Result;
 import io.vela.agent.exec.ServiceUser;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,9 +48,7 @@ public final class InitDb {
       Installation installation, ServiceUser user, Path data, List<String> locale)
       throws CloneException, IOException, InterruptedException {
     DataDirectory.delete(data);
-    Files.createDirectory(
-        data, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    user.ownOne(data);
+    DataDirectory.create(data, user);
     var argv =
         new ArrayList<>(
             List.of(

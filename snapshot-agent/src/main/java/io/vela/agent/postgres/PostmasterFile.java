@@ -1,8 +1,9 @@
 package io.vela.agent.postgres;
 
+import io.vela.agent.file.UnsafeFileException;
+import io.vela.agent.file.UntrustedFolder;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -18,18 +19,24 @@ record PostmasterFile(long pid, String status) {
   static final String NAME = "postmaster.pid";
   private static final int STATUS_LINE = 7;
 
-  /** What the file says; empty when there is none, or it is just being written. */
+  /** Postgres writes some 100 bytes and two paths. */
+  private static final int MOST_BYTES = 16 * 1024;
+
+  /**
+   * What the file says; empty when there is none, when it is just being written, and when what is
+   * there was put there by somebody else than a postmaster: a link, a device, a huge file.
+   */
   static Optional<PostmasterFile> read(Path data) throws IOException {
     try {
       var lines =
-          new String(Files.readAllBytes(data.resolve(NAME)), StandardCharsets.UTF_8)
+          new String(new UntrustedFolder(data).read(NAME, MOST_BYTES), StandardCharsets.UTF_8)
               .split("\n", -1);
       return Optional.of(
           new PostmasterFile(
               // A standalone backend writes its id as a negative number.
               Math.abs(Long.parseLong(lines[0].strip())),
               lines.length > STATUS_LINE ? lines[STATUS_LINE].strip() : ""));
-    } catch (NoSuchFileException | NumberFormatException e) {
+    } catch (NoSuchFileException | UnsafeFileException | NumberFormatException e) {
       return Optional.empty();
     }
   }

@@ -2,9 +2,10 @@ package io.vela.agent.postgres;
 
 import io.vela.agent.CloneException;
 import io.vela.agent.Role;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.file.UntrustedFolder;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -59,14 +60,14 @@ public final class RoleReader implements AutoCloseable {
   private record Question(String name, CompletableFuture<Optional<Role>> answer) {}
 
   /** Whether the record of a volume has the roles that its data has. */
-  public static boolean isSettled(Path volume) {
-    return !Files.exists(volume.resolve(UNSETTLED));
+  public static boolean isSettled(Path volume) throws IOException {
+    return new UntrustedFolder(volume).find(UNSETTLED).isEmpty();
   }
 
   /** The data may change from here on. */
-  public static void unsettle(Path volume) throws IOException {
+  public static void unsettle(Path volume, ServiceUser user) throws IOException {
     try {
-      Files.createFile(volume.resolve(UNSETTLED));
+      new UntrustedFolder(volume).create(UNSETTLED, user.owner());
     } catch (FileAlreadyExistsException e) {
       log.debug("volume is unsettled already volume={}", volume, e);
     }
@@ -74,7 +75,7 @@ public final class RoleReader implements AutoCloseable {
 
   /** The record has been written anew. */
   public static void settle(Path volume) throws IOException {
-    Files.deleteIfExists(volume.resolve(UNSETTLED));
+    new UntrustedFolder(volume).delete(UNSETTLED);
   }
 
   /** Reads a role; empty when there is none of that name. Blocks, for a bounded time. */

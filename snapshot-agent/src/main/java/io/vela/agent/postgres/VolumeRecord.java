@@ -4,17 +4,13 @@ import io.vela.agent.Contents;
 import io.vela.agent.Contents.Database;
 import io.vela.agent.Role;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.file.UntrustedFolder;
 import io.vela.config.value.Secret;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +29,9 @@ import java.util.Properties;
 public record VolumeRecord(Contents contents, Preload preload, boolean clean, long bytes) {
   private static final String NAME = "vela.properties";
 
+  /** Room for some 50,000 roles; whoever may write the volume may not fill Vela's memory. */
+  private static final int MOST_BYTES = 16 * 1024 * 1024;
+
   /** The same with other contents. */
   public VolumeRecord with(Contents read) {
     return new VolumeRecord(read, preload, clean, bytes);
@@ -44,9 +43,10 @@ public record VolumeRecord(Contents contents, Preload preload, boolean clean, lo
    * @throws IOException also when the file is there and makes no sense
    */
   public static VolumeRecord read(Path volume) throws IOException {
-    var file = volume.resolve(NAME);
     var properties = new Properties();
-    try (var reader = new StringReader(Files.readString(file))) {
+    var text =
+        new String(new UntrustedFolder(volume).read(NAME, MOST_BYTES), StandardCharsets.UTF_8);
+    try (var reader = new StringReader(text)) {
       properties.load(reader);
       var lines = new Lines(properties);
       return new VolumeRecord(
@@ -63,7 +63,7 @@ public record VolumeRecord(Contents contents, Preload preload, boolean clean, lo
           Boolean.parseBoolean(lines.get("clean")),
           Long.parseLong(lines.get("bytes")));
     } catch (RuntimeException e) {
-      throw new IOException(file + " is damaged: " + e.getMessage(), e);
+      throw new IOException(volume.resolve(NAME) + " is damaged: " + e.getMessage(), e);
     }
   }
 
@@ -85,27 +85,13 @@ public record VolumeRecord(Contents contents, Preload preload, boolean clean, lo
     lines.list("preload.dropped", preload.dropped());
     lines.put("clean", clean);
     lines.put("bytes", bytes);
-    replace(volume.resolve(NAME), lines.properties(), user);
-  }
-
-  private static void replace(Path file, Properties properties, ServiceUser user)
-      throws IOException {
     var text = new StringWriter();
-    properties.store(text, null);
-    var unfinished = file.resolveSibling(NAME + ".new");
-    Files.deleteIfExists(unfinished);
-    Files.createFile(
-        unfinished,
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    user.ownOne(unfinished);
-    try (var channel = FileChannel.open(unfinished, StandardOpenOption.WRITE)) {
-      var bytes = StandardCharsets.UTF_8.encode(text.toString());
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-      channel.force(true);
+    lines.properties().store(text, null);
+    var bytes = text.toString().getBytes(StandardCharsets.UTF_8);
+    if (bytes.length > MOST_BYTES) {
+      throw new IOException("the branch has more roles and databases than can be kept");
     }
-    Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
+    new UntrustedFolder(volume).write(NAME, bytes, user.owner());
   }
 
   private static void put(Lines lines, String key, Role role) {

@@ -4,12 +4,11 @@ import io.vela.agent.CloneException;
 import io.vela.agent.ImportProgress;
 import io.vela.agent.Source;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.InitDb;
 import io.vela.agent.postgres.PostgresBinaries;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -42,7 +41,7 @@ final class EmptyImport implements Importer {
       throws CloneException, IOException, InterruptedException {
     progress.accept(new ImportProgress("initializing", 0, 0));
     InitDb.run(binaries.installation(source.major()), user, data);
-    Files.write(data.resolve("postgresql.conf"), CONFIGURATION, StandardOpenOption.APPEND);
+    new DataDirectory(data).configure(CONFIGURATION);
     return new Imported(List.of(), source.seed());
   }
 }

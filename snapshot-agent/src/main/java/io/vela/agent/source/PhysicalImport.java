@@ -5,24 +5,29 @@ import io.vela.agent.CloneFailure.SourceFailed;
 import io.vela.agent.CloneFailure.UnsupportedSource;
 import io.vela.agent.ImportProgress;
 import io.vela.agent.Source;
+import io.vela.agent.Source.TlsMode;
 import io.vela.agent.exec.Command;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.PostgresBinaries;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A running server, copied with {@code pg_basebackup}, which verifies checksums as it reads
  * (Postgres documentation, "pg_basebackup").
  */
 final class PhysicalImport implements Importer {
+  private static final Logger log = LoggerFactory.getLogger(PhysicalImport.class);
+  private static final String NO_HOME = "/nonexistent";
   private static final int OLDEST = 14;
   private static final Duration TIMEOUT = Duration.ofHours(24);
   private static final Pattern PROGRESS = Pattern.compile("\\s*(\\d+)/(\\d+) kB.*");
@@ -45,10 +50,15 @@ final class PhysicalImport implements Importer {
     check(server);
     binaries.installation(server.major());
     var program = binaries.client(server.major(), "pg_basebackup");
-    Files.createDirectory(
-        data, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    user.ownOne(data);
-    copy(program, data, progress);
+    if (server.tls() == TlsMode.DISABLE) {
+      progress.accept(new ImportProgress("copying without encryption", 0, 0));
+      log.warn(
+          "source is not encrypted address={} sslmode={}", source.address(), source.tls().mode());
+    }
+    DataDirectory.create(data, user);
+    copy(program, data, server.tls(), progress);
+    // Before anything in it is read or written: what came is whatever its server wanted.
+    ImportedTree.check(data, user.owner());
     var configuration = new ArrayList<>(List.of("# made by Vela from the source's pg_settings"));
     configuration.addAll(server.configuration());
     return new Imported(configuration, List.of());
@@ -70,7 +80,8 @@ final class PhysicalImport implements Importer {
     }
   }
 
-  private void copy(Path program, Path data, Consumer<ImportProgress> progress)
+  private void copy(
+      Path program, Path data, TlsMode tls, Consumer<ImportProgress> progress)
       throws CloneException, InterruptedException {
     var argv =
         List.of(
@@ -89,7 +100,25 @@ final class PhysicalImport implements Importer {
         Command.of(user.wrap(argv))
             .within(TIMEOUT)
             .env("PGAPPNAME", "vela import")
-            .env("PGCONNECT_TIMEOUT", "15");
+            .env("PGCONNECT_TIMEOUT", "15")
+            .env("PGSSLMODE", tls.toString());
+    for (var file :
+        Map.of(
+                "PGSSLROOTCERT",
+                source.tls().rootCertificate(),
+                "PGSSLCERT",
+                source.tls().certificate(),
+                "PGSSLKEY",
+                source.tls().key())
+            .entrySet()) {
+      if (file.getValue().isPresent()) {
+        command = command.env(file.getKey(), file.getValue().get());
+      }
+    }
+    if (user.isOther()) {
+      // libpq would look for certificates in root's home, which is closed to that user.
+      command = command.env("HOME", NO_HOME);
+    }
     if (source.password().isPresent()) {
       // In the environment: a command line can be read by everyone on the host.
       command = command.env("PGPASSWORD", source.password().get().reveal());

@@ -3,6 +3,7 @@ package io.vela.agent.source;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.SourceFailed;
 import io.vela.agent.Source;
+import io.vela.agent.Source.TlsMode;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -17,9 +18,22 @@ import java.util.Properties;
  * @param tablespaces its tablespaces besides the built-in ones
  * @param configuration its settings from configuration files, as lines of {@code postgresql.conf}:
  *     Debian keeps that file where pg_basebackup does not copy it
+ * @param tls what the connection had, which the next one must have too: {@link TlsMode#DISABLE}
+ *     when it was not encrypted
  */
-record SourceServer(int major, List<String> tablespaces, List<String> configuration) {
+record SourceServer(
+    int major, List<String> tablespaces, List<String> configuration, TlsMode tls) {
   private static final String INVALID_CATALOG_NAME = "3D000";
+
+  /** The server offers no TLS. */
+  private static final String CONNECTION_REJECTED = "08004";
+
+  /** As when its rules of access have no line for a connection with TLS, or without. */
+  private static final String INVALID_AUTHORIZATION = "28000";
+
+  /** What it answers may be anything, and must not fill Vela's memory. */
+  private static final String MOST_BYTES = "16M";
+
   private static final String TIMEOUT_SECONDS = "15";
 
   private static final String TABLESPACES =
@@ -43,11 +57,8 @@ record SourceServer(int major, List<String> tablespaces, List<String> configurat
 
   /** Asks the server. Blocks: call it on a virtual thread. */
   static SourceServer ask(Source.Physical source) throws CloneException {
-    try (var session = open(source)) {
-      return new SourceServer(
-          session.getMetaData().getDatabaseMajorVersion(),
-          column(session, TABLESPACES),
-          column(session, CONFIGURATION));
+    try {
+      return ask(source, attempts(source.tls().mode()));
     } catch (SQLException e) {
       throw new CloneException(
           new SourceFailed(
@@ -58,24 +69,69 @@ record SourceServer(int major, List<String> tablespaces, List<String> configurat
     }
   }
 
-  private static Connection open(Source.Physical source) throws SQLException {
-    try {
-      return open(source, "postgres");
+  /** Which modes are tried one after another; each either encrypts or does not. */
+  private static List<TlsMode> attempts(TlsMode mode) {
+    return switch (mode) {
+      case DISABLE, REQUIRE, VERIFY_CA, VERIFY_FULL -> List.of(mode);
+      case ALLOW -> List.of(TlsMode.DISABLE, TlsMode.REQUIRE);
+      case PREFER -> List.of(TlsMode.REQUIRE, TlsMode.DISABLE);
+    };
+  }
+
+  private static SourceServer ask(Source.Physical source, List<TlsMode> attempts)
+      throws SQLException {
+    var mode = attempts.getFirst();
+    try (var session = open(source, mode)) {
+      return new SourceServer(
+          session.getMetaData().getDatabaseMajorVersion(),
+          column(session, TABLESPACES),
+          column(session, CONFIGURATION),
+          mode);
     } catch (SQLException e) {
-      if (INVALID_CATALOG_NAME.equals(e.getSQLState())) {
-        return open(source, "template1");
+      var state = e.getSQLState();
+      if (attempts.size() > 1
+          && (CONNECTION_REJECTED.equals(state) || INVALID_AUTHORIZATION.equals(state))) {
+        return askNext(source, attempts, e);
       }
       throw e;
     }
   }
 
-  private static Connection open(Source.Physical source, String database) throws SQLException {
+  private static SourceServer askNext(
+      Source.Physical source, List<TlsMode> attempts, SQLException first) throws SQLException {
+    try {
+      return ask(source, attempts.subList(1, attempts.size()));
+    } catch (SQLException e) {
+      e.addSuppressed(first);
+      throw e;
+    }
+  }
+
+  private static Connection open(Source.Physical source, TlsMode mode) throws SQLException {
+    try {
+      return open(source, mode, "postgres");
+    } catch (SQLException e) {
+      if (INVALID_CATALOG_NAME.equals(e.getSQLState())) {
+        return open(source, mode, "template1");
+      }
+      throw e;
+    }
+  }
+
+  private static Connection open(Source.Physical source, TlsMode mode, String database)
+      throws SQLException {
     var properties = new Properties();
     properties.setProperty("user", source.user());
     source.password().ifPresent(password -> properties.setProperty("password", password.reveal()));
     properties.setProperty("ApplicationName", "vela import");
     properties.setProperty("connectTimeout", TIMEOUT_SECONDS);
     properties.setProperty("socketTimeout", TIMEOUT_SECONDS);
+    properties.setProperty("maxResultBuffer", MOST_BYTES);
+    properties.setProperty("sslmode", mode.toString());
+    var tls = source.tls();
+    tls.rootCertificate().ifPresent(file -> properties.setProperty("sslrootcert", file));
+    tls.certificate().ifPresent(file -> properties.setProperty("sslcert", file));
+    tls.key().ifPresent(file -> properties.setProperty("sslkey", file));
     return DriverManager.getConnection(
         "jdbc:postgresql://%s/%s".formatted(source.address(), database), properties);
   }

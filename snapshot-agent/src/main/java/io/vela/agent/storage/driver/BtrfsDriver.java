@@ -5,6 +5,7 @@ import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.CloneId;
 import io.vela.agent.Usage;
 import io.vela.agent.exec.Programs;
+import io.vela.agent.exec.ServiceUser;
 import io.vela.agent.storage.FileSystemType;
 import io.vela.agent.storage.StorageCommand;
 import io.vela.agent.storage.StorageDriver;
@@ -140,8 +141,10 @@ public final class BtrfsDriver implements StorageDriver {
       StorageCommand.run("btrfs", "subvolume", "delete", volume.toString());
     } catch (CloneException e) {
       // Without the mount option user_subvol_rm_allowed only root may do that, but an empty
-      // subvolume may be removed like a folder. It is then not atomic.
-      if (Thread.currentThread().isInterrupted() || ownedByAnother(volume)) {
+      // subvolume may be removed like a folder; and nobody may while there is another in it, which
+      // a branch's owner may have made. It is then not atomic.
+      if (Thread.currentThread().isInterrupted()
+          || (!ServiceUser.runningAsRoot() && ownedByAnother(volume))) {
         throw e;
       }
       StorageCommand.run(

@@ -2,18 +2,13 @@ package io.vela.agent.storage.driver;
 
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.file.UntrustedFolder;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.PosixFilePermission;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Set;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 
 /** A volume as plain files. */
 final class FileTree {
@@ -37,39 +32,31 @@ final class FileTree {
 
   /** Removes a folder with all in it, also what is not writable; no error when it is not there. */
   static void delete(Path path) throws CloneException {
-    if (!exists(path)) {
-      return;
-    }
+    var removal =
+        new FutureTask<>(
+            () -> {
+              new UntrustedFolder(path).delete();
+              return path;
+            });
+    // On a thread of its own: in the kernel a virtual thread would hold its carrier.
+    Thread.ofPlatform().daemon().name("removal").start(removal);
+    boolean interrupted = false;
     try {
-      Files.walkFileTree(
-          path,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes)
-                throws IOException {
-              setWritable(folder, true);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                throws IOException {
-              Files.delete(file);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException failure)
-                throws IOException {
-              if (failure != null) {
-                throw failure;
-              }
-              Files.delete(folder);
-              return FileVisitResult.CONTINUE;
-            }
-          });
-    } catch (IOException e) {
-      throw failed("%s could not be removed: %s".formatted(path, e), e);
+      while (true) {
+        try {
+          removal.get();
+          return;
+        } catch (InterruptedException e) {
+          // Not left half done while its caller goes on.
+          interrupted = true;
+        } catch (ExecutionException e) {
+          throw failed("%s could not be removed: %s".formatted(path, e.getCause()), e);
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 
@@ -79,32 +66,7 @@ final class FileTree {
    * a Postgres from starting on a snapshot (it cannot write its lock file), not a person.
    */
   static void setTopWritable(Path volume, boolean writable) throws IOException {
-    var folders = new ArrayList<>(List.of(volume));
-    try (var entries = Files.newDirectoryStream(volume, FileTree::isFolder)) {
-      entries.forEach(folders::add);
-    }
-    for (var folder : folders) {
-      setWritable(folder, writable);
-    }
-  }
-
-  private static boolean isFolder(Path path) {
-    return Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
-  }
-
-  private static void setWritable(Path folder, boolean writable) throws IOException {
-    var permissions = Files.getPosixFilePermissions(folder);
-    var changed =
-        writable
-            ? permissions.addAll(
-                Set.of(
-                    PosixFilePermission.OWNER_READ,
-                    PosixFilePermission.OWNER_WRITE,
-                    PosixFilePermission.OWNER_EXECUTE))
-            : permissions.remove(PosixFilePermission.OWNER_WRITE);
-    if (changed) {
-      Files.setPosixFilePermissions(folder, permissions);
-    }
+    new UntrustedFolder(volume).setWritable(writable);
   }
 
   static CloneException failed(String message, Exception cause) {
