@@ -155,15 +155,17 @@ final class BarePostgres {
     }
   }
 
-  /** Whether the postmaster has written that it accepts connections. */
-  private boolean isReady() throws IOException {
+  /** Whether that process has written that it accepts connections, and not another server. */
+  private boolean isReady(Process process) throws IOException {
     try {
       var lines =
           new String(
                   Files.readAllBytes(files.data().resolve("postmaster.pid")),
                   StandardCharsets.UTF_8)
               .split("\n", -1);
-      return lines.length > STATUS_LINE && lines[STATUS_LINE].strip().equals("ready");
+      return lines.length > STATUS_LINE
+          && lines[0].strip().equals(Long.toString(process.pid()))
+          && lines[STATUS_LINE].strip().equals("ready");
     } catch (NoSuchFileException e) {
       return false;
     }
@@ -186,7 +188,7 @@ final class BarePostgres {
         long begin = System.nanoTime();
         line.write('\n');
         long deadline = begin + START_LIMIT.toNanos();
-        while (!isReady()) {
+        while (!isReady(process)) {
           check(process, deadline);
           Thread.sleep(POLL);
         }

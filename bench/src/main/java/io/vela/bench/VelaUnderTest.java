@@ -170,6 +170,8 @@ final class VelaUnderTest implements AutoCloseable {
   /** Creates a branch, asleep, and returns its data directory, which nobody else uses meanwhile. */
   Path dataOfNewBranch(String branch, String baseline) throws CliException {
     createBranch(branch, baseline);
+    // It may have been given a warm clone, which runs.
+    suspend(branch);
     return dataOf(branch);
   }
 
