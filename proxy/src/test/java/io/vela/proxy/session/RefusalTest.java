@@ -33,6 +33,7 @@ class RefusalTest {
         arguments(
             new RouteFailure.ReplicationForbidden(new BranchName("pr-1"), new BaselineName("main")),
             "28000"),
+        arguments(new RouteFailure.TokenNotGood("k3f9x2", "revoked"), "28P01"),
         arguments(
             new RouteFailure.BadToken("k3f9x2", RouteFailure.BadToken.Reason.EXPIRED), "28P01"),
         arguments(new RouteFailure.NoSuchToken("k3f9x2"), "3D000"),
