@@ -29,7 +29,7 @@ class TerminalTest {
     terminal.table(List.of(List.of("NAME", "STATE"), List.of("x\nfake  running", "asleep")));
 
     assertThat(out.toString().lines())
-        .containsExactly("NAME             STATE", "x\\nfake  running  asleep");
+        .containsExactly("NAME              STATE", "x\\nfake  running  asleep");
   }
 
   @Test

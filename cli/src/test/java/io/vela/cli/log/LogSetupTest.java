@@ -3,6 +3,7 @@ package io.vela.cli.log;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.util.LogbackMDCAdapter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -32,6 +33,7 @@ class LogSetupTest {
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r--r--")));
     System.setProperty(LogSetup.FILE, folder.resolve("vela").toString());
     context = new LoggerContext();
+    context.setMDCAdapter(new LogbackMDCAdapter());
     new LogSetup().configure(context);
     log = context.getLogger("io.vela.Test");
   }
