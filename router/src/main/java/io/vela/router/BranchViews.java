@@ -5,6 +5,7 @@ import io.vela.agent.CloneException;
 import io.vela.agent.CloneService;
 import io.vela.agent.Contents;
 import io.vela.agent.Usage;
+import io.vela.config.Durability;
 import io.vela.config.ParkPolicy;
 import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BranchName;
@@ -44,6 +45,7 @@ final class BranchViews {
   private final SessionDirectory attendance;
   private final Function<BranchRow, Duration> suspendAfter;
   private final Function<BranchRow, ParkPolicy> parking;
+  private final Function<BranchRow, Durability> durability;
 
   BranchViews(
       CloneService agent,
@@ -52,7 +54,8 @@ final class BranchViews {
       Room room,
       SessionDirectory attendance,
       Function<BranchRow, Duration> suspendAfter,
-      Function<BranchRow, ParkPolicy> parking) {
+      Function<BranchRow, ParkPolicy> parking,
+      Function<BranchRow, Durability> durability) {
     this.agent = agent;
     this.contents = contents;
     this.idle = idle;
@@ -60,6 +63,7 @@ final class BranchViews {
     this.attendance = attendance;
     this.suspendAfter = suspendAfter;
     this.parking = parking;
+    this.durability = durability;
   }
 
   BranchView view(BranchStatus branch) {
@@ -192,7 +196,24 @@ final class BranchViews {
         branch.state().label(),
         summary(branch, reasons, sleepsAt) + parkedToo(branch),
         reasons,
-        sleepsAt);
+        sleepsAt,
+        branch.row().flatMap(this::promise));
+  }
+
+  /** What was asked for, and what a commit promises for that in the branch's volume. */
+  private Optional<String> promise(BranchRow row) {
+    var asked = durability.apply(row);
+    try {
+      var kept = agent.durability(row.cloneId(), asked);
+      return Optional.of(
+          kept == asked
+              ? asked.label() + ": " + asked.promise()
+              : "%s, kept as %s, since its files are not flushed together: %s"
+                  .formatted(asked.label(), kept.label(), kept.promise()));
+    } catch (CloneException e) {
+      log.debug("durability unknown clone={}", row.cloneId(), e);
+      return Optional.empty();
+    }
   }
 
   private String parkedToo(BranchStatus branch) {

@@ -132,7 +132,15 @@ public final class LocalRouter implements Router {
     this.metrics.occupancy(warm, room);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
     var views =
-        new BranchViews(agent, contents, idle, room, attendance, this::suspendAfter, this::parking);
+        new BranchViews(
+            agent,
+            contents,
+            idle,
+            room,
+            attendance,
+            this::suspendAfter,
+            this::parking,
+            branch -> config.get().policy(branch.baseline()).durability());
     this.desk = new BranchDesk(branches, views, baselines, catalog, attendance);
     this.tokenDesk = new TokenDesk(branches, baselines, tokens, catalog);
     this.tokenLeases = new TokenLeases(catalog, attendance, threads);

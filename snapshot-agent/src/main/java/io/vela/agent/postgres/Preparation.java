@@ -70,7 +70,7 @@ public final class Preparation {
       var settings =
           new LinkedHashMap<>(
               Guard.settings(
-                  installation.major(), files, preload, sharedBuffers, Durability.RELAXED));
+                  installation.major(), files, preload, sharedBuffers, Durability.ASYNC));
       // No subscription may connect before it is detached.
       settings.put("max_logical_replication_workers", "0");
       settings.put("autovacuum", "off");
