@@ -195,8 +195,7 @@ final class StopAndCrashTest {
   void aBranchThatDoesNotStopIsReportedBySuspendAndEndedByDelete() throws Exception {
     var config = scratch.folder().resolve("vela.yaml");
     Files.writeString(
-        config,
-        "limits: {stop-timeout: 2s, deletion: {fast: 1s, immediate: 1s, kill: 20s}}\n");
+        config, "limits: {stop-timeout: 2s, deletion: {fast: 1s, immediate: 1s, kill: 20s}}\n");
     try (var vela = Vela.start(scratch.data(), "--config", config.toString())) {
       write(vela, "one", "a");
       signal("STOP", postmaster());

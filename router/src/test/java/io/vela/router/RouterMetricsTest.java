@@ -110,7 +110,8 @@ class RouterMetricsTest {
     vela.lease("gone").close();
     vela.router.delete(new BranchName("gone"), false);
     cannotBeStopped("stuck", new CloneFailure.StorageFailed("no answer", ""));
-    cannotBeStopped("late", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
+    cannotBeStopped(
+        "late", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
     await().until(() -> vela.state("late").equals("suspended"));
 
     assertThat(suspends())

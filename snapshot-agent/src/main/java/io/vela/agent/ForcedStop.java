@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Stops the instance of a clone that is to go, whatever it takes: a fast shutdown, then an immediate
- * one, then by killing its processes, each after its time.
+ * Stops the instance of a clone that is to go, whatever it takes: a fast shutdown, then an
+ * immediate one, then by killing its processes, each after its time.
  *
  * @param times how long each may take
  */

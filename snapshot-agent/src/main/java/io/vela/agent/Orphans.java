@@ -44,8 +44,8 @@ final class Orphans {
           "sync");
 
   /**
-   * A process that waits for a disk ends when the disk has answered. Vela's start waits no longer for
-   * that.
+   * A process that waits for a disk ends when the disk has answered. Vela's start waits no longer
+   * for that.
    */
   private static final Duration LIMIT = Duration.ofSeconds(10);
 

@@ -97,15 +97,16 @@ class DurabilityTest {
     var clone = CloneId.random();
     fixture.service.createClone(clone, fixture.snapshot(LEDGER).id());
     assertThat(fixture.service.durability(clone, durability))
-        .isEqualTo(driver.equals("copy") && durability == Durability.RELAXED
-            ? Durability.FULL
-            : durability);
+        .isEqualTo(
+            driver.equals("copy") && durability == Durability.RELAXED
+                ? Durability.FULL
+                : durability);
     return new Branch(fixture, clone, new InstanceSettings(durability, Sandbox.TIMEOUT, false));
   }
 
-  private record Branch(ServiceFixture fixture, CloneId clone, InstanceSettings settings) {
+  private record Branch(ServiceFixture fixture, CloneId id, InstanceSettings settings) {
     private Connection connect() throws CloneException, SQLException {
-      return switch (fixture.service.start(clone, settings)) {
+      return switch (fixture.service.start(id, settings)) {
         case Endpoint.UnixSocket(var socket) ->
             DriverManager.getConnection(
                 "jdbc:postgresql://localhost/postgres", Sandbox.socket(Path.of(socket)));
@@ -129,11 +130,11 @@ class DurabilityTest {
                 () ->
                     IntStream.range(0, WRITERS)
                         .allMatch(i -> acknowledged.get(i).get() >= begun.get(i) + COMMITS));
-        fixture.service.stop(clone, StopMode.KILL, Sandbox.TIMEOUT);
+        fixture.service.stop(id, StopMode.KILL, Sandbox.TIMEOUT);
         threads.shutdown();
         assertThat(threads.awaitTermination(1, TimeUnit.MINUTES)).isTrue();
       }
-      fixture.service.exit(clone).toCompletableFuture().get(1, TimeUnit.MINUTES);
+      fixture.service.exit(id).toCompletableFuture().get(1, TimeUnit.MINUTES);
       return acknowledged.stream().map(AtomicInteger::get).toList();
     }
 
@@ -157,7 +158,8 @@ class DurabilityTest {
       try (var connection = connect();
           var statement = connection.createStatement();
           var found =
-              statement.executeQuery("SELECT writer, count(*), max(n) FROM ledger GROUP BY writer")) {
+              statement.executeQuery(
+                  "SELECT writer, count(*), max(n) FROM ledger GROUP BY writer")) {
         while (found.next()) {
           assertThat(found.getInt(2)).as("rows").isEqualTo(found.getInt(3));
           rows.set(found.getInt(1), found.getInt(3));
@@ -167,7 +169,7 @@ class DurabilityTest {
     }
 
     void destroy() throws CloneException {
-      fixture.service.stop(clone, StopMode.FAST, Sandbox.TIMEOUT);
+      fixture.service.stop(id, StopMode.FAST, Sandbox.TIMEOUT);
       fixture.pool.unmount();
     }
   }

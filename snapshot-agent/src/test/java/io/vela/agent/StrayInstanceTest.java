@@ -38,8 +38,7 @@ class StrayInstanceTest {
   }
 
   @Test
-  void thoseThatCannotBeTakenOverAreToldAndDoNotKeepVelaWaitingOneAfterTheOther()
-      throws Exception {
+  void thoseThatCannotBeTakenOverAreToldAndDoNotKeepVelaWaitingOneAfterTheOther() throws Exception {
     var good = fixture.started(snapshot);
     var stuck = List.of(stuck(), stuck(), stuck());
     long start = System.nanoTime();

@@ -216,8 +216,8 @@ final class BranchOperations {
   }
 
   /**
-   * As {@link #end}, but an instance that is being stopped for another reason, or that is on its way
-   * up and stays there, is not waited for: what is deleted may be ended by force.
+   * As {@link #end}, but an instance that is being stopped for another reason, or that is on its
+   * way up and stays there, is not waited for: what is deleted may be ended by force.
    */
   private void endToDelete(RouteFailure told) throws RouteException, InterruptedException {
     long patience = System.nanoTime() + PATIENCE.toNanos();

@@ -216,8 +216,7 @@ final class BranchProgress {
         });
   }
 
-  private void late(
-      BranchLife.Step step, Suspending from, CloneFailure failure, String trouble) {
+  private void late(BranchLife.Step step, Suspending from, CloneFailure failure, String trouble) {
     var reason = step.stop().reason();
     log.warn(
         "branch not stopped in time branch={} clone={} reason={} cause=\"{}\"",

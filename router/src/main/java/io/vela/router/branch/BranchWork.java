@@ -45,8 +45,8 @@ public interface BranchWork {
   void stop(BranchRow branch) throws CloneException;
 
   /**
-   * Stops the instance of a branch that is to be deleted, whatever it takes; at once when none runs.
-   * May be called while another call starts or stops the instance.
+   * Stops the instance of a branch that is to be deleted, whatever it takes; at once when none
+   * runs. May be called while another call starts or stops the instance.
    *
    * @param late told of each way that did not end it in time
    * @return the way that ended it

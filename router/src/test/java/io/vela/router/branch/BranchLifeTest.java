@@ -185,7 +185,8 @@ class BranchLifeTest {
   @Test
   void aStopThatTakesTooLongIsReportedAndWaitedFor() throws Exception {
     vela.lease("pr-1").close();
-    vela.agent.fail("stop", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
+    vela.agent.fail(
+        "stop", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
 
     assertThatThrownBy(() -> vela.router.suspend(PR, false))
         .isInstanceOf(RouteException.class)

@@ -85,7 +85,9 @@ class BranchProgressTest {
           "started", progress -> progress.started(ENDPOINT),
           "startFailed", progress -> progress.startFailed(CAUSE),
           "stopLate",
-              progress -> progress.stopLate(new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ZERO, "")),
+              progress ->
+                  progress.stopLate(
+                      new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ZERO, "")),
           "stopped", BranchProgress::stopped);
 
   private static final Map<String, String> LEGAL_IN =

@@ -180,7 +180,8 @@ class RoomMakerTest {
     vela.time.pass(Duration.ofSeconds(1));
     vela.lease("b").close();
     vela.lease("c");
-    vela.agent.fail("stop", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
+    vela.agent.fail(
+        "stop", new CloneFailure.StopTimedOut(StopMode.FAST, Duration.ofSeconds(60), ""));
     var waiting = vela.ask("d");
     await().until(() -> vela.state("a").equals("suspending"));
     await().until(() -> vela.state("b").equals("suspending"));

@@ -51,8 +51,7 @@ public final class PostgresInstance {
    */
   public record Ended(boolean requested, String logTail) {}
 
-  private PostgresInstance(
-      InstanceFiles files, ProcessHandle process, CompletableFuture<?> exit) {
+  private PostgresInstance(InstanceFiles files, ProcessHandle process, CompletableFuture<?> exit) {
     this.files = files;
     this.process = process;
     this.ended = exit.thenApply(ignored -> new Ended(stopRequested, files.logTail()));
@@ -298,7 +297,8 @@ public final class PostgresInstance {
       var _ = signal.send(to);
     } catch (IOException e) {
       throw new CloneException(
-          new StopFailed("no signal could be sent to Postgres", e.getMessage() + "\n" + files.logTail()),
+          new StopFailed(
+              "no signal could be sent to Postgres", e.getMessage() + "\n" + files.logTail()),
           e);
     }
   }

@@ -21,7 +21,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -256,9 +255,7 @@ public final class Pool {
 
   /** What a commit in an existing volume can promise, where that much was asked for. */
   public Durability kept(Path volume, Durability asked) throws CloneException {
-    return asked == Durability.RELAXED && !driver.flushesOnCommit(volume)
-        ? Durability.FULL
-        : asked;
+    return asked == Durability.RELAXED && !driver.flushesOnCommit(volume) ? Durability.FULL : asked;
   }
 
   /** Removes a volume, complete or not; no error when it is not there. */

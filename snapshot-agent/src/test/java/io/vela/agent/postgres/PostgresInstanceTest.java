@@ -131,8 +131,7 @@ class PostgresInstanceTest {
         ProcessHandle.current().pid() + "\n" + data + "\n1\n5432\n/\n\n1 1\nready\n");
 
     assertThat(
-            PostgresInstance.adopt(
-                sandbox.files(data), RunningProcesses.list(), Sandbox.TIMEOUT))
+            PostgresInstance.adopt(sandbox.files(data), RunningProcesses.list(), Sandbox.TIMEOUT))
         .isEmpty();
     assertThat(new DataDirectory(data).isInUse()).isFalse();
   }

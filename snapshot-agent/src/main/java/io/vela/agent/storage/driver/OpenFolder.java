@@ -56,8 +56,7 @@ final class OpenFolder implements AutoCloseable {
     var arena = Arena.ofConfined();
     try {
       var state = arena.allocate(STATE);
-      int descriptor =
-          (int) OPEN.invokeExact(state, arena.allocateFrom(folder.toString()), FLAGS);
+      int descriptor = (int) OPEN.invokeExact(state, arena.allocateFrom(folder.toString()), FLAGS);
       if (descriptor < 0) {
         throw failed(folder + " could not be opened", state);
       }
