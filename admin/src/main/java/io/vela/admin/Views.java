@@ -75,6 +75,7 @@ final class Views {
             .put("summary", why.summary())
             .put("reasons", new JsonArray(why.reasons()));
     why.sleepsAt().ifPresent(at -> json.put("sleepsAt", at.toString()));
+    why.durability().ifPresent(promise -> json.put("durability", promise));
     return json;
   }
 

@@ -206,7 +206,8 @@ final class AdminServerTest {
             new JsonObject(
                 """
                 {"name": "pr-1", "state": "suspended", "summary": "branch \\"pr-1\\" is asleep",
-                 "reasons": ["session 7: app shop"], "sleepsAt": "2026-11-22T08:01:00Z"}
+                 "reasons": ["session 7: app shop"], "sleepsAt": "2026-11-22T08:01:00Z",
+                 "durability": "full: nothing acknowledged is lost, whatever crashes"}
                 """));
 
     var deleted = request("DELETE", "/v1/branches/pr-1", "");

@@ -7,6 +7,7 @@ import io.vela.agent.Role;
 import io.vela.agent.Source;
 import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
+import io.vela.config.Durability;
 import io.vela.config.ParkPolicy;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
@@ -230,7 +231,8 @@ public final class FakeRouter implements Router {
         branch(name).state(),
         "branch \"" + name + "\" is asleep",
         List.of("session 7: app shop"),
-        Optional.of(THEN.plusSeconds(60)));
+        Optional.of(THEN.plusSeconds(60)),
+        Optional.of("full: " + Durability.FULL.promise()));
   }
 
   @Override

@@ -148,7 +148,8 @@ final class VerbsTest {
     router.put("pr-1");
 
     assertThat(vela("why", "pr-1").out())
-        .startsWith("branch \"pr-1\" is asleep\n  session 7: app shop\nsleeps at ");
+        .startsWith("branch \"pr-1\" is asleep\n  session 7: app shop\nsleeps at ")
+        .endsWith("\ndurability full: nothing acknowledged is lost, whatever crashes\n");
   }
 
   @Test

@@ -297,7 +297,7 @@ final class ConfigLoaderTest {
           baselines: {a: {branches: {suspend-after: 5}}} | baselines.a.branches.suspend-after | "5" is not a duration: a number and ms, s, min, h or d, as 60s or 5min
           baselines: {a: {branches: {suspend-after: 0s}}} | baselines.a.branches.suspend-after | expected more than 0: a number and ms, s, min, h or d, as 60s or 5min
           baselines: {a: {branches: {replication: maybe}}} | baselines.a.branches.replication | expected true or false
-          baselines: {a: {branches: {durability: some}}} | baselines.a.branches.durability | "some" is not a durability; expected full, relaxed or none
+          baselines: {a: {branches: {durability: some}}} | baselines.a.branches.durability | "some" is not a durability; expected full, async, relaxed or none
           baselines: {a: {branches: {create-on-connect: [PR]}}} | baselines.a.branches.create-on-connect[0] | "PR" is not a pattern of branch names (a-z, 0-9, '.', '_', '-', '*')
           limits: {start-concurrency: 0}   | limits.start-concurrency  | expected at least 1
           baselines: {a: {branches: {warm: -1}}} | baselines.a.branches.warm | expected 0 to 1000

@@ -5,6 +5,7 @@ import io.vela.agent.CloneException;
 import io.vela.agent.CloneService;
 import io.vela.agent.Contents;
 import io.vela.agent.Usage;
+import io.vela.config.Durability;
 import io.vela.config.ParkPolicy;
 import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BranchName;
@@ -46,6 +47,7 @@ final class BranchViews {
   private final UnaryOperator<Instant> shown;
   private final Function<BranchRow, Duration> suspendAfter;
   private final Function<BranchRow, ParkPolicy> parking;
+  private final Function<BranchRow, Durability> durability;
 
   /**
    * @param shown an instant as the clock on the wall has it
@@ -58,7 +60,8 @@ final class BranchViews {
       SessionDirectory attendance,
       UnaryOperator<Instant> shown,
       Function<BranchRow, Duration> suspendAfter,
-      Function<BranchRow, ParkPolicy> parking) {
+      Function<BranchRow, ParkPolicy> parking,
+      Function<BranchRow, Durability> durability) {
     this.agent = agent;
     this.contents = contents;
     this.idle = idle;
@@ -67,6 +70,7 @@ final class BranchViews {
     this.shown = shown;
     this.suspendAfter = suspendAfter;
     this.parking = parking;
+    this.durability = durability;
   }
 
   BranchView view(BranchStatus branch) {
@@ -206,7 +210,24 @@ final class BranchViews {
         branch.state().label(),
         summary(branch, reasons, sleepsAt) + parkedToo(branch),
         reasons,
-        sleepsAt);
+        sleepsAt,
+        branch.row().flatMap(this::promise));
+  }
+
+  /** What was asked for, and what a commit promises for that in the branch's volume. */
+  private Optional<String> promise(BranchRow row) {
+    var asked = durability.apply(row);
+    try {
+      var kept = agent.durability(row.cloneId(), asked);
+      return Optional.of(
+          kept == asked
+              ? asked.label() + ": " + asked.promise()
+              : "%s, kept as %s, since its files are not flushed together: %s"
+                  .formatted(asked.label(), kept.label(), kept.promise()));
+    } catch (CloneException e) {
+      log.debug("durability unknown clone={}", row.cloneId(), e);
+      return Optional.empty();
+    }
   }
 
   private String parkedToo(BranchStatus branch) {

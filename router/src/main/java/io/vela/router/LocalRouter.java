@@ -146,7 +146,8 @@ public final class LocalRouter implements Router {
             attendance,
             scheduler::shown,
             this::suspendAfter,
-            this::parking);
+            this::parking,
+            branch -> config.get().policy(branch.baseline()).durability());
     this.desk = new BranchDesk(branches, views, baselines, catalog, doubts, attendance);
     this.roles = new CurrentRoles(branches, contents, desk);
     this.tokenDesk =

@@ -250,13 +250,15 @@ public interface Router extends SessionRouter, AutoCloseable {
    * @param summary one sentence
    * @param reasons what keeps it awake, one each: a session, a worker, a wait; empty when nothing
    * @param sleepsAt when it will be put to sleep if nothing happens
+   * @param durability what a commit in it promises; empty while that is not known
    */
   record Why(
       BranchName name,
       String state,
       String summary,
       List<String> reasons,
-      Optional<Instant> sleepsAt) {}
+      Optional<Instant> sleepsAt,
+      Optional<String> durability) {}
 
   /**
    * @param branch empty when it is for more than one

@@ -18,6 +18,7 @@ import io.vela.agent.SnapshotInfo;
 import io.vela.agent.Source;
 import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
+import io.vela.config.Durability;
 import io.vela.config.value.Secret;
 import java.time.Duration;
 import java.util.List;
@@ -252,6 +253,11 @@ public final class FakeCloneService implements CloneService {
   @Override
   public Usage usage(CloneId id) {
     return new Usage(100, 7);
+  }
+
+  @Override
+  public Durability durability(CloneId id, Durability asked) {
+    return asked;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.vela.agent;
 
+import io.vela.config.Durability;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -99,6 +100,12 @@ public interface CloneService extends AutoCloseable {
 
   /** What was last read from the clone or from the snapshot it came from. */
   Contents contents(CloneId id) throws CloneException;
+
+  /**
+   * What a commit in a clone promises where that much was asked for: a pool that cannot keep {@link
+   * Durability#RELAXED} gives {@link Durability#FULL}.
+   */
+  Durability durability(CloneId id, Durability asked) throws CloneException;
 
   /** What the clone takes in the pool. */
   Usage usage(CloneId id) throws CloneException;

@@ -15,6 +15,7 @@ import io.vela.agent.postgres.PostgresInstance;
 import io.vela.agent.postgres.RoleReader;
 import io.vela.agent.postgres.VolumeRecord;
 import io.vela.agent.storage.Pool;
+import io.vela.config.Durability;
 import io.vela.config.PostgresConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -214,7 +215,17 @@ public final class LocalCloneService implements CloneService {
       throw new CloneException(
           new StorageFailed("clone " + id + " cannot be written", e.toString()), e);
     }
-    return instances.start(id, volume, record(id), settings).files().endpoint();
+    var kept =
+        new InstanceSettings(
+            pool.kept(volume, settings.durability()),
+            settings.startTimeout(),
+            settings.replication());
+    return instances.start(id, volume, record(id), kept).files().endpoint();
+  }
+
+  @Override
+  public Durability durability(CloneId id, Durability asked) throws CloneException {
+    return pool.kept(volume(id), asked);
   }
 
   @Override

@@ -45,6 +45,10 @@ public final class WhyCommand implements Callable<Integer> {
     if (sleepsAt != null) {
       terminal.out().println("sleeps at " + Times.local(sleepsAt) + " if nothing happens");
     }
+    var durability = why.getString("durability");
+    if (durability != null) {
+      terminal.out().println("durability " + durability);
+    }
     return 0;
   }
 }

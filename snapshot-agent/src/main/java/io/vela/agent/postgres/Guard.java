@@ -29,7 +29,7 @@ public final class Guard {
    * @param files where the instance has its files
    * @param preload the libraries that it may load
    * @param sharedBuffers {@code shared_buffers}
-   * @param durability what a commit promises
+   * @param durability what a commit promises; where the volume can keep that
    */
   public static Map<String, String> settings(
       int major,
@@ -143,15 +143,13 @@ public final class Guard {
   }
 
   private static void durable(Map<String, String> settings, Durability durability) {
-    switch (durability) {
-      case FULL -> {}
-      case RELAXED -> settings.put("synchronous_commit", "off");
-      case NONE -> {
-        settings.put("fsync", "off");
-        settings.put("synchronous_commit", "off");
-        settings.put("full_page_writes", "off");
-      }
-    }
+    boolean synced = durability == Durability.FULL || durability == Durability.ASYNC;
+    boolean waits = durability == Durability.FULL || durability == Durability.RELAXED;
+    settings.put("fsync", synced ? "on" : "off");
+    settings.put("synchronous_commit", waits ? "on" : "off");
+    // A page is several blocks for the kernel: a kill in the middle of its write, and a commit of
+    // the file system likewise, may leave half of it.
+    settings.put("full_page_writes", durability == Durability.NONE ? "off" : "on");
   }
 
   private static String list(List<String> libraries) {

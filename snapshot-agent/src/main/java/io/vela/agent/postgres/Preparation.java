@@ -96,7 +96,7 @@ public final class Preparation {
     var settings =
         new LinkedHashMap<>(
             Guard.settings(
-                installation.major(), files, preload, sharedBuffers, Durability.RELAXED));
+                installation.major(), files, preload, sharedBuffers, Durability.ASYNC));
     settings.put("autovacuum", "off");
     return settings;
   }

@@ -33,6 +33,13 @@ final class LoopImage {
   private static final long MAGIC_AT = 0x10040;
 
   private static final String MAGIC = "_BHRfS_M";
+
+  /**
+   * With each commit, every five seconds, the disk gets all that was written before: what the
+   * branches' durability {@code relaxed} stands on.
+   */
+  private static final String OPTIONS = "noatime,discard=async,flushoncommit,commit=5";
+
   private static final Path BLOCK_DEVICES = Path.of("/sys/block");
 
   private final Path file;
@@ -128,6 +135,10 @@ final class LoopImage {
       var mounted = Mounts.read().at(folder);
       if (mounted.isPresent()) {
         if (devices.contains(mounted.get().source())) {
+          if (!mounted.get().options().contains("flushoncommit")) {
+            // By an earlier Vela.
+            StorageCommand.run("mount", "-o", "remount," + OPTIONS, folder.toString());
+          }
           return false;
         }
         throw failed(
@@ -139,14 +150,13 @@ final class LoopImage {
         throw failed(
             "%s holds files, which %s would hide; move one of them away".formatted(folder, file));
       }
-      var options = "noatime,discard=async";
       if (devices.isEmpty()) {
         StorageCommand.run(
-            "mount", "-t", "btrfs", "-o", "loop," + options, file.toString(), folder.toString());
+            "mount", "-t", "btrfs", "-o", "loop," + OPTIONS, file.toString(), folder.toString());
       } else {
         // A second loop device on the same file would be a second, unaware writer.
         StorageCommand.run(
-            "mount", "-t", "btrfs", "-o", options, devices.getFirst(), folder.toString());
+            "mount", "-t", "btrfs", "-o", OPTIONS, devices.getFirst(), folder.toString());
       }
       bypassHostCache();
       return true;

@@ -18,8 +18,9 @@ record Mounts(List<Mount> all) {
    * @param folder where
    * @param type of file system
    * @param source what: a device's name
+   * @param options of the file system, not of this mount of it
    */
-  record Mount(Path folder, String type, String source) {}
+  record Mount(Path folder, String type, String source, List<String> options) {}
 
   static Mounts read() throws IOException {
     return parse(Files.readAllLines(SOURCE));
@@ -35,7 +36,10 @@ record Mounts(List<Mount> all) {
     var fields = List.of(line.split(" ", -1));
     int separator = fields.indexOf("-");
     return new Mount(
-        Path.of(plain(fields.get(4))), fields.get(separator + 1), plain(fields.get(separator + 2)));
+        Path.of(plain(fields.get(4))),
+        fields.get(separator + 1),
+        plain(fields.get(separator + 2)),
+        List.of(fields.get(separator + 3).split(",", -1)));
   }
 
   /** Undoes the kernel's octal escapes of space, tab, newline and backslash. */
@@ -45,6 +49,14 @@ record Mounts(List<Mount> all) {
         .replace("\\011", "\t")
         .replace("\\012", "\n")
         .replace("\\134", "\\");
+  }
+
+  /** The mount that a path is on: of those at or above it the lowest, and of these the last. */
+  Optional<Mount> of(Path path) throws IOException {
+    var real = path.toRealPath();
+    return all.stream()
+        .filter(mount -> real.startsWith(mount.folder()))
+        .reduce((a, b) -> b.folder().getNameCount() >= a.folder().getNameCount() ? b : a);
   }
 
   /** What is seen at that folder, if it is a mount point: what was mounted there last. */

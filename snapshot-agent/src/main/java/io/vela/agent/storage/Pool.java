@@ -9,6 +9,7 @@ import io.vela.agent.PoolInfo;
 import io.vela.agent.SnapshotId;
 import io.vela.agent.Usage;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.config.Durability;
 import io.vela.config.value.ByteSize;
 import java.io.File;
 import java.io.IOException;
@@ -271,6 +272,11 @@ public final class Pool {
   /** A driver that copies needs the space of all that it copies. */
   private void requireSpaceFor(Path source) throws CloneException {
     requireSpace(driver.sharesBlocks() ? 0 : driver.usage(source).totalBytes());
+  }
+
+  /** What a commit in an existing volume can promise, where that much was asked for. */
+  public Durability kept(Path volume, Durability asked) throws CloneException {
+    return asked == Durability.RELAXED && !driver.flushesOnCommit(volume) ? Durability.FULL : asked;
   }
 
   /** Removes a volume, complete or not; no error when it is not there. */

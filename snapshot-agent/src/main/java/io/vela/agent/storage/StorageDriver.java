@@ -24,6 +24,15 @@ public interface StorageDriver {
     return true;
   }
 
+  /**
+   * Whether the disk gets all that was written to the volume with each commit of the file system,
+   * every few seconds, and nothing in between: a crash of the host then takes the whole volume back
+   * to the last commit. Asked for an empty folder of the pool or for a volume that is there.
+   */
+  default boolean flushesOnCommit(Path folder) throws CloneException {
+    return false;
+  }
+
   /** Whether the folder's file system offers what the driver needs. Writes nothing lasting. */
   Probe probe(Path pool);
 

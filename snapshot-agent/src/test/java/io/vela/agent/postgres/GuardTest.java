@@ -142,10 +142,18 @@ class GuardTest {
 
   @Test
   void durabilityIsAPolicy() {
-    assertThat(settings(18, Durability.FULL)).doesNotContainKeys("fsync", "synchronous_commit");
-    assertThat(settings(18, Durability.RELAXED))
+    assertThat(settings(18, Durability.FULL))
+        .containsEntry("synchronous_commit", "on")
+        .containsEntry("full_page_writes", "on")
+        .containsEntry("fsync", "on");
+    assertThat(settings(18, Durability.ASYNC))
         .containsEntry("synchronous_commit", "off")
-        .doesNotContainKey("fsync");
+        .containsEntry("full_page_writes", "on")
+        .containsEntry("fsync", "on");
+    assertThat(settings(18, Durability.RELAXED))
+        .containsEntry("synchronous_commit", "on")
+        .containsEntry("full_page_writes", "on")
+        .containsEntry("fsync", "off");
     assertThat(settings(18, Durability.NONE))
         .containsEntry("synchronous_commit", "off")
         .containsEntry("full_page_writes", "off")

@@ -2,6 +2,7 @@ package io.vela.agent.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -18,8 +19,8 @@ class MountsTest {
 
     assertThat(mounts.all())
         .containsExactly(
-            new Mounts.Mount(Path.of("/mnt two"), "ext3", "/dev/root"),
-            new Mounts.Mount(Path.of("/"), "ext4", "/dev/vda"));
+            new Mounts.Mount(Path.of("/mnt two"), "ext3", "/dev/root", List.of("rw")),
+            new Mounts.Mount(Path.of("/"), "ext4", "/dev/vda", List.of("rw", "discard")));
   }
 
   @Test
@@ -29,10 +30,14 @@ class MountsTest {
     var mounts =
         new Mounts(
             List.of(
-                new Mounts.Mount(real, "ext4", "/dev/vda"),
-                new Mounts.Mount(real, "btrfs", "/dev/loop0")));
+                new Mounts.Mount(real, "ext4", "/dev/vda", List.of("rw")),
+                new Mounts.Mount(real, "btrfs", "/dev/loop0", List.of("rw", "flushoncommit"))));
 
     assertThat(mounts.at(folder)).map(Mounts.Mount::type).contains("btrfs");
+    assertThat(mounts.of(Files.createDirectory(real.resolve("below"))))
+        .map(Mounts.Mount::options)
+        .hasValueSatisfying(options -> assertThat(options).contains("flushoncommit"));
+    assertThat(mounts.of(real.getRoot())).isEmpty();
     assertThat(mounts.at(real.getRoot())).isEmpty();
     assertThat(mounts.at(folder.resolve("absent"))).isEmpty();
     assertThat(Mounts.read().at(Path.of("/proc"))).map(Mounts.Mount::type).contains("proc");

@@ -13,6 +13,7 @@ import io.vela.agent.Usage;
 import io.vela.agent.exec.Command;
 import io.vela.agent.exec.ServiceUser;
 import io.vela.agent.storage.driver.CopyDriver;
+import io.vela.config.Durability;
 import io.vela.config.PoolConfig;
 import io.vela.config.value.ByteSize;
 import java.nio.file.Files;
@@ -141,6 +142,25 @@ class PoolOpenerTest {
     third.discardHalfMade(Set.of());
     assertThat(third.staging("import")).doesNotExist();
     assertThat(third.clones()).containsExactly(clone);
+  }
+
+  @Test
+  void aPoolThatAnEarlierVelaMountedFlushesOnCommitToo() throws Exception {
+    data = LoopMount.make("ext4", 900, temp).folder().resolve("data");
+    var pool = open(config("auto"));
+    var folder = data.resolve("pool");
+    must(List.of("mount", "-o", "remount,noflushoncommit,commit=30", folder.toString()));
+    var inPlace = pool.createStaging("in-place");
+    must(List.of("chattr", "+C", inPlace.toString()));
+    var copied = pool.createStaging("copied");
+    assertThat(pool.kept(copied, Durability.RELAXED)).isEqualTo(Durability.FULL);
+
+    var again = open(config("auto"));
+
+    assertThat(MountOptions.of(folder)).contains("flushoncommit", "commit=5");
+    assertThat(again.kept(copied, Durability.RELAXED)).isEqualTo(Durability.RELAXED);
+    assertThat(again.kept(inPlace, Durability.RELAXED)).isEqualTo(Durability.FULL);
+    assertThat(again.kept(inPlace, Durability.NONE)).isEqualTo(Durability.NONE);
   }
 
   @Test

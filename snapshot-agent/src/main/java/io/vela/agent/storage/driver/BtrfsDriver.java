@@ -7,6 +7,7 @@ import io.vela.agent.Usage;
 import io.vela.agent.exec.Programs;
 import io.vela.agent.exec.ServiceUser;
 import io.vela.agent.storage.FileSystemType;
+import io.vela.agent.storage.MountOptions;
 import io.vela.agent.storage.StorageCommand;
 import io.vela.agent.storage.StorageDriver;
 import java.io.IOException;
@@ -62,14 +63,23 @@ public final class BtrfsDriver implements StorageDriver {
   @Override
   public void create(Path volume) throws CloneException {
     StorageCommand.run("btrfs", "subvolume", "create", volume.toString());
+  }
+
+  /**
+   * On a file system that is mounted with {@code flushoncommit} (btrfs(5)), for files that are
+   * copied on write. What is written in place, as in volumes that an earlier Vela made ({@code
+   * chattr +C}), gets to the disk between two commits.
+   *
+   * <p>A commit is not one instant: of two files, one may be flushed some milliseconds before the
+   * other (docs/decisions/0003-durability.md).
+   */
+  @Override
+  public boolean flushesOnCommit(Path folder) throws CloneException {
     try {
-      // Files made in it are written in place as long as no clone shares them: Postgres overwrites
-      // its pages, and copying each on every write more than halves its speed. It has checksums of
-      // its own.
-      StorageCommand.run("chattr", "+C", volume.toString());
-    } catch (CloneException e) {
-      StorageCommand.cleanUp(e, () -> destroy(volume));
-      throw e;
+      return MountOptions.of(folder).contains("flushoncommit")
+          && FileFlags.read(folder).copiedOnWrite();
+    } catch (IOException e) {
+      throw FileTree.failed("%s cannot be read: %s".formatted(folder, e), e);
     }
   }
 

@@ -74,6 +74,15 @@ public final class ZfsDriver implements StorageDriver {
     }
   }
 
+  /**
+   * A transaction group holds all that was written before it was closed, and nothing written later
+   * (zfs(4), {@code zfs_txg_timeout}).
+   */
+  @Override
+  public boolean flushesOnCommit(Path folder) {
+    return true;
+  }
+
   @Override
   public void create(Path volume) throws CloneException {
     zfs("create", "-p", dataset(volume));
