@@ -245,7 +245,7 @@ class LostAnswerTest {
         List.of(),
         Set.of(TokenRight.CONNECT),
         Optional.empty(),
-        false,
+        Optional.empty(),
         Instant.EPOCH);
   }
 
