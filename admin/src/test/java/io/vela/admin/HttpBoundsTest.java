@@ -96,7 +96,6 @@ final class HttpBoundsTest {
         "127.0.0.1.evil.example.com",
         "192.0.2.7",
         "[2001:db8::1]:6433",
-        "localhost@evil.example.com",
         ""
       })
   void aHostThatIsNotThisServerIsRefusedOnEveryPath(String host) throws Exception {
@@ -112,6 +111,7 @@ final class HttpBoundsTest {
   @Test
   void aRequestHasOneHost() throws Exception {
     assertThat(get("/healthz", "X: y")).startsWith("HTTP/1.1 400 ");
+    assertThat(get("/healthz", "Host: localhost@evil.example.com")).startsWith("HTTP/1.1 400 ");
     assertThat(get("/healthz", "Host: localhost", "Host: evil.example.com"))
         .startsWith("HTTP/1.1 400 ");
   }
@@ -220,8 +220,8 @@ final class HttpBoundsTest {
   @Test
   void aHeadIsBounded() throws Exception {
     assertThat(get("/healthz", "Host: localhost", "X: " + "y".repeat(9000)))
-        .startsWith("HTTP/1.1 431 ");
-    assertThat(get("/healthz?" + "y".repeat(5000), "Host: localhost")).startsWith("HTTP/1.1 414 ");
+        .matches("(?s)HTTP/1.[01] 431 .*");
+    assertThat(get("/healthz?" + "y".repeat(5000), "Host: localhost")).matches("(?s)HTTP/1.[01] 414 .*");
   }
 
   @Test
@@ -235,8 +235,8 @@ final class HttpBoundsTest {
             CONFIG.maxBody(),
             CONFIG.headerTimeout(),
             CONFIG.bodyTimeout()));
-    try (var first = connect();
-        var second = connect()) {
+    var second = connect();
+    try (var first = connect()) {
       assertServes(first);
       assertServes(second);
       try (var third = connect()) {

@@ -45,8 +45,7 @@ final class RawHttp implements AutoCloseable {
 
   private static boolean isComplete(CharSequence answer) {
     var length = LENGTH.matcher(answer);
-    return length.find()
-        && answer.length() >= length.end() + Integer.parseInt(length.group(1));
+    return length.find() && answer.length() >= length.end() + Integer.parseInt(length.group(1));
   }
 
   /** Waits until the server has closed the connection. */
