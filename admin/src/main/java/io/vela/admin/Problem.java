@@ -27,6 +27,7 @@ record Problem(ProblemType type, String detail, String hint) {
           case RouteFailure.NoSuchBranch _ -> ProblemType.NO_SUCH_BRANCH;
           case RouteFailure.NoSuchBaseline _ -> ProblemType.NO_SUCH_BASELINE;
           case RouteFailure.NoSuchToken _ -> ProblemType.NO_SUCH_TOKEN;
+          case RouteFailure.NotQuarantined _ -> ProblemType.NOT_QUARANTINED;
           case RouteFailure.AlreadyExists _ -> ProblemType.ALREADY_EXISTS;
           case RouteFailure.Malformed _, RouteFailure.Conflicting _, RouteFailure.InvalidValue _ ->
               ProblemType.MALFORMED;
@@ -40,6 +41,7 @@ record Problem(ProblemType type, String detail, String hint) {
               RouteFailure.IdleDisconnected _ ->
               ProblemType.IN_USE;
           case RouteFailure.BranchDeleted _ -> ProblemType.BRANCH_DELETED;
+          case RouteFailure.BranchFull _ -> ProblemType.POOL_FULL;
           case RouteFailure.NoRoom _ -> ProblemType.NO_ROOM;
           case RouteFailure.WakeTimedOut _ -> ProblemType.TIMED_OUT;
           case RouteFailure.AgentFailed agent -> type(agent.cause());
@@ -55,7 +57,7 @@ record Problem(ProblemType type, String detail, String hint) {
 
   private static ProblemType type(CloneFailure failure) {
     return switch (failure) {
-      case CloneFailure.PoolFull _ -> ProblemType.POOL_FULL;
+      case CloneFailure.PoolFull _, CloneFailure.PoolNotWritable _ -> ProblemType.POOL_FULL;
       case CloneFailure.BinariesMissing _ -> ProblemType.BINARIES_MISSING;
       case CloneFailure.UnsupportedSource _ -> ProblemType.UNSUPPORTED_SOURCE;
       case CloneFailure.SourceFailed _ -> ProblemType.SOURCE_FAILED;
@@ -75,6 +77,7 @@ record Problem(ProblemType type, String detail, String hint) {
     return switch (failure) {
       case RouteFailure.NoSuchBranch _ -> "\"vela branch list\" names those that exist.";
       case RouteFailure.NoSuchToken _ -> "\"vela token list\" names those that exist.";
+      case RouteFailure.NotQuarantined _ -> "\"vela pool show\" names those that are.";
       case RouteFailure.NoSuchBaseline _ -> "\"vela baseline list\" names those that exist.";
       case RouteFailure.InUse _ -> "With --force (?force=true) those that use it are disconnected.";
       default -> failure.hint();

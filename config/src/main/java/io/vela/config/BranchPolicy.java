@@ -17,6 +17,7 @@ import java.util.regex.Pattern;
  * @param warm how many started clones are kept ready, so that a branch is there at once
  * @param parking what becomes of clients that stay connected while nobody uses the branch
  * @param backends whether sessions may be given backends that are older than they are
+ * @param maxBytes how much of the pool a branch may take for itself
  */
 public record BranchPolicy(
     List<String> createOnConnect,
@@ -25,7 +26,8 @@ public record BranchPolicy(
     boolean replication,
     int warm,
     ParkPolicy parking,
-    BackendPolicy backends) {
+    BackendPolicy backends,
+    MaxBytes maxBytes) {
   /** More would be a mistake: each takes the memory of a running branch. */
   private static final int MOST_WARM = 1000;
 
@@ -59,7 +61,8 @@ public record BranchPolicy(
         replication,
         warm,
         parking,
-        BackendPolicy.DEFAULT);
+        BackendPolicy.DEFAULT,
+        MaxBytes.DEFAULT);
   }
 
   /**

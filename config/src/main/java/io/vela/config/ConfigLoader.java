@@ -180,7 +180,8 @@ public final class ConfigLoader {
             section.scalar("replication", ConfigLoader::yesOrNo, standard.replication()),
             section.scalar("warm", text -> BranchPolicy.validWarm(integer(text)), standard.warm()),
             parking(section),
-            backends(section));
+            backends(section),
+            section.scalar("max-bytes", MaxBytes::parse, standard.maxBytes()));
     section.end();
     return policy;
   }

@@ -107,8 +107,8 @@ final class AgentWork implements BranchWork {
 
   /**
    * The clone comes first and the row after it, in one write: who connects waits for a single
-   * commit of the catalogue. A crash in between leaves a clone without a row, which the next start
-   * removes.
+   * commit of the catalogue. A crash in between leaves a clone without a row that was never
+   * confirmed, which the next start removes.
    */
   @Override
   public BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
@@ -147,6 +147,7 @@ final class AgentWork implements BranchWork {
     }
     try {
       var row = catalog.insertBranch(name, clone, from, snapshot, settings);
+      agent.confirm(clone);
       created(row, "clone");
       return row;
     } catch (RouteException e) {

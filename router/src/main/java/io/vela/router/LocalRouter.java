@@ -61,6 +61,7 @@ public final class LocalRouter implements Router {
   private final ExecutorService threads;
   private final RoleContents contents;
   private final Baselines baselines;
+  private final Quarantine quarantine;
   private final Branches branches;
   private final RouterMetrics metrics;
   private final Tokens tokens;
@@ -70,6 +71,7 @@ public final class LocalRouter implements Router {
   private final TokenDesk tokenDesk;
   private final TokenLeases tokenLeases;
   private final Answers answers;
+  private final SpaceGuard space;
   private final SessionDirectory attendance = new SessionDirectory();
   private volatile boolean closed;
 
@@ -93,6 +95,7 @@ public final class LocalRouter implements Router {
     this.threads = threads;
     this.contents = new RoleContents(agent, catalog);
     this.baselines = new Baselines(catalog, agent);
+    this.quarantine = new Quarantine(agent);
     this.tokens = new Tokens(catalog, scheduler.clock());
     var idle =
         new IdleSuspender(
@@ -129,6 +132,7 @@ public final class LocalRouter implements Router {
                 LETTING_GO));
     roomMaker.serve(branches);
     this.metrics.branches(branches::all);
+    this.metrics.quarantine(quarantine::all);
     this.metrics.occupancy(warm, room);
     this.locator = new Locator(branches, new CreatePolicy(config, baselines::exists), tokens);
     var views =
@@ -138,12 +142,20 @@ public final class LocalRouter implements Router {
     this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.roles = new CurrentRoles(branches, contents, desk);
     this.answers = new Answers(threads);
+    this.space =
+        new SpaceGuard(config, agent, attendance, branches::all, scheduler.clock(), registry);
   }
 
   /** Puts catalogue and pool right after whatever came before, and adopts what runs. Blocks. */
   public void open() throws RouteException {
     var found = new Reconciler(catalog, agent, config.get().limits().deletion()).reconcile();
     baselines.load(found.snapshots());
+    quarantine.load(found.quarantined());
+    if (!found.quarantined().isEmpty()) {
+      log.error(
+          "volumes in quarantine count={}; \"vela pool show\" names them",
+          found.quarantined().size());
+    }
     baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.clock()));
     for (var branch : found.branches().entrySet()) {
       var row = branch.getKey();
@@ -175,6 +187,7 @@ public final class LocalRouter implements Router {
     }
     warm.due();
     measure();
+    keepRoom();
     var clones = found.branches().keySet().stream().map(BranchRow::cloneId).toList();
     threads.execute(() -> contents.readAhead(clones));
   }
@@ -188,6 +201,12 @@ public final class LocalRouter implements Router {
           metrics.measure(branches.all());
           scheduler.after(BETWEEN_MEASUREMENTS, this::measure);
         });
+  }
+
+  private void keepRoom() {
+    if (!closed) {
+      threads.execute(() -> scheduler.after(space.look(), this::keepRoom));
+    }
   }
 
   /** What is in force has changed. Policies and waits are read each time; this takes the rest. */
@@ -413,6 +432,16 @@ public final class LocalRouter implements Router {
       throw new RouteException(
           new RouteFailure.AgentFailed("the pool could not be measured", e.failure()), e);
     }
+  }
+
+  @Override
+  public List<Quarantined> quarantine() {
+    return quarantine.all();
+  }
+
+  @Override
+  public void purge(String volume) throws RouteException {
+    quarantine.purge(volume, config.get().limits().stopTimeout());
   }
 
   @Override

@@ -170,6 +170,43 @@ final class LoopImage {
     }
   }
 
+  /** Room on the file's own file system. The file is sparse: without it nothing can be written. */
+  long hostFreeBytes() {
+    // A new File each time: this one has no parent that a change of directory could move.
+    return file.toFile().getUsableSpace();
+  }
+
+  /**
+   * Ends every mount of the file system and mounts it anew, at all places where it was. After an
+   * error of its disk btrfs can only be read until it has been unmounted everywhere.
+   *
+   * @throws CloneException when something still uses it, or when it cannot be mounted
+   */
+  void mountAnew() throws CloneException {
+    try {
+      var places = mounts().stream().map(Mounts.Mount::folder).distinct().toList();
+      for (var mounted = mounts(); !mounted.isEmpty(); mounted = mounts()) {
+        StorageCommand.run("umount", mounted.getLast().folder().toString());
+      }
+      mount();
+      for (var place : places) {
+        // Where mounts are shared, the first has brought the others with it.
+        if (Mounts.read().at(place).isEmpty()) {
+          StorageCommand.run("mount", "--bind", folder.toString(), place.toString());
+        }
+      }
+    } catch (IOException e) {
+      throw failed("%s could not be mounted anew: %s".formatted(file, e), e);
+    }
+  }
+
+  private List<Mounts.Mount> mounts() throws IOException, CloneException {
+    var devices = devices();
+    return Mounts.read().all().stream()
+        .filter(mount -> devices.contains(mount.source()))
+        .toList();
+  }
+
   /** Ends the mount; the kernel lets go of the loop device with it. */
   void unmount() throws CloneException {
     StorageCommand.run("umount", folder.toString());
