@@ -76,6 +76,7 @@ final class ConfigLoaderTest {
     assertThat(policy.replication()).isFalse();
     assertThat(policy.warm()).isZero();
     assertThat(policy.backends()).isEqualTo(new BackendPolicy(false, 0));
+    assertThat(policy.maxBytes()).isEqualTo(new MaxBytes.Share(50));
     assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
     assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
@@ -142,6 +143,7 @@ final class ConfigLoaderTest {
                   unseen-settings: park
                   reuse-backends: true
                   spare-backends: 3
+                  max-bytes: 5GB
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -194,7 +196,8 @@ final class ConfigLoaderTest {
                             false,
                             List.of("select 2"),
                             ParkPolicy.UnseenSettings.PARK),
-                        new BackendPolicy(true, 3))),
+                        new BackendPolicy(true, 3),
+                        new MaxBytes.Size(new ByteSize(5L << 30)))),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
@@ -258,6 +261,7 @@ final class ConfigLoaderTest {
           limits: {start-concurrency: 0}   | limits.start-concurrency  | expected at least 1
           baselines: {a: {branches: {warm: -1}}} | baselines.a.branches.warm | expected 0 to 1000
           baselines: {a: {branches: {spare-backends: 17}}} | baselines.a.branches.spare-backends | expected 0 to 16
+          baselines: {a: {branches: {max-bytes: 101%}}} | baselines.a.branches.max-bytes | expected 1% to 100%, or a size such as 10GB
           limits: {max-running: 0}         | limits.max-running        | expected at least 1
           limits: {memory: 51MB}           | limits.memory             | 51MB is less than one instance is counted with: 52MB (postgres.shared-buffers and 20MB)
           limits: {startup-hold: 0B}       | limits.startup-hold       | expected at least 1

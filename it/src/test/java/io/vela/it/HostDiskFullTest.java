@@ -122,8 +122,7 @@ final class HostDiskFullTest {
   private void fill() {
     // It takes what there is; that it wanted more is the point.
     var _ =
-        Run.program(
-            "dd", "if=/dev/zero", "of=" + host.resolve("filler"), "bs=1M", "status=none");
+        Run.program("dd", "if=/dev/zero", "of=" + host.resolve("filler"), "bs=1M", "status=none");
   }
 
   /** What a client knows to be committed. */

@@ -135,8 +135,8 @@ public interface Router extends SessionRouter, AutoCloseable {
   void purge(String volume) throws RouteException;
 
   /**
-   * A volume that the catalogue did not know when Vela started. It is left as it is, for a catalogue
-   * that knows it, and goes by {@link #purge} only.
+   * A volume that the catalogue did not know when Vela started. It is left as it is, for a
+   * catalogue that knows it, and goes by {@link #purge} only.
    *
    * @param id of the clone or the snapshot
    */

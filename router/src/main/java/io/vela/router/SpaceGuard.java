@@ -36,8 +36,8 @@ import org.slf4j.LoggerFactory;
  * A limit of the file system would be exact, but Postgres cannot live with it: it takes a refused
  * write of WAL for the end of the world (docs/decisions/0002-room.md).
  *
- * <p>When half the reserve is gone, the branch that grew most is treated so; when three quarters are
- * gone, every branch is, and the agent starts no more instances. What is left is for deletions.
+ * <p>When half the reserve is gone, the branch that grew most is treated so; when three quarters
+ * are gone, every branch is, and the agent starts no more instances. What is left is for deletions.
  *
  * <p>One thread at a time.
  */
@@ -192,8 +192,7 @@ final class SpaceGuard {
         .filter(branch -> branch.getValue() > 0)
         .max(Map.Entry.comparingByValue(Comparator.naturalOrder()))
         .map(Map.Entry::getKey)
-        .ifPresent(
-            branch -> stopWriting(branch, poolFull(branch.name(), full), "the reserve"));
+        .ifPresent(branch -> stopWriting(branch, poolFull(branch.name(), full), "the reserve"));
   }
 
   private static RouteFailure poolFull(BranchName branch, PoolFull full) {
@@ -213,8 +212,7 @@ final class SpaceGuard {
     try {
       agent.endStatements(branch.cloneId());
     } catch (CloneException e) {
-      log.warn(
-          "statements not ended branch={} cause=\"{}\"", branch.name(), e.failure().message());
+      log.warn("statements not ended branch={} cause=\"{}\"", branch.name(), e.failure().message());
     }
     if (!atWork.isEmpty()) {
       stopped.increment();

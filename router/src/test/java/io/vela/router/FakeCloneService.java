@@ -1,21 +1,3 @@
 package io.vela.router;
 
-import io.vela.agent.Activity;
-import io.vela.agent.CloneException;
-import io.vela.agent.CloneFailure;
-import io.vela.agent.CloneId;
-import io.vela.agent.CloneInfo;
-import io.vela.agent.CloneService;
-import io.vela.agent.Contents;
-import io.vela.agent.Endpoint;
-import io.vela.agent.ImportProgress;
-import io.vela.agent.InstanceExit;
-import io.vela.agent.InstanceSettings;
-import io.vela.agent.PoolHealth;
-import io.vela.agent.PoolInfo;
-import io.vela.agent.PoolOwnership;
-import io.vela.agent.Role;
-import io.vela.agent.SnapshotId;
-import io.vela.agent.SnapshotInfo;
-import io.vela.agent.Source;
-import io.vela.agent.Unconfirmed;
+

@@ -90,9 +90,9 @@ public interface CloneService extends AutoCloseable {
   }
 
   /**
-   * Stops an instance that way; at once if it does not run. One of an earlier Vela that could not be
-   * taken over ({@link CloneInfo#trouble}) is stopped too. May be called while another call stops
-   * the same instance more gently.
+   * Stops an instance that way; at once if it does not run. One of an earlier Vela that could not
+   * be taken over ({@link CloneInfo#trouble}) is stopped too. May be called while another call
+   * stops the same instance more gently.
    *
    * @throws CloneException with {@link CloneFailure.StopTimedOut}; it goes on stopping
    */

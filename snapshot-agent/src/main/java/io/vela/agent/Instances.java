@@ -70,8 +70,8 @@ final class Instances {
   }
 
   /**
-   * Takes over the instances that outlived an earlier Vela, all at the same time. One that cannot be
-   * is in {@link #trouble} and keeps no other waiting.
+   * Takes over the instances that outlived an earlier Vela, all at the same time. One that cannot
+   * be is in {@link #trouble} and keeps no other waiting.
    *
    * @param volumes of all clones
    * @param processes of this host, looked at once for all clones
@@ -113,10 +113,7 @@ final class Instances {
   }
 
   private Optional<PostgresInstance> adopt(
-      CloneId id,
-      InstanceFiles files,
-      List<RunningProcesses.Running> processes,
-      Duration timeout)
+      CloneId id, InstanceFiles files, List<RunningProcesses.Running> processes, Duration timeout)
       throws CloneException, InterruptedException {
     var adopted = PostgresInstance.adopt(files, processes, timeout);
     adopted.ifPresent(

@@ -27,7 +27,8 @@ public final class PoolCommand {
   @Command(
       name = "show",
       mixinStandardHelpOptions = true,
-      description = "Show how full the pool is, and the volumes in it that no branch or baseline has.")
+      description =
+          "Show how full the pool is, and the volumes in it that no branch or baseline has.")
   int show(@Mixin ServerOptions server) throws CliException {
     var pool = server.connect(terminal).get("/v1/pool");
     if (server.json()) {
@@ -62,7 +63,8 @@ public final class PoolCommand {
       mixinStandardHelpOptions = true,
       description = "Remove a quarantined volume for good.")
   int purge(
-      @Mixin ServerOptions server, @Parameters(paramLabel = "ID", description = "As show names it.") String id)
+      @Mixin ServerOptions server,
+      @Parameters(paramLabel = "ID", description = "As show names it.") String id)
       throws CliException {
     if (!id.matches("[0-9a-f]{16}")) {
       throw new CliException("\"" + id + "\" is not a volume's id: 16 hexadecimal digits", "");

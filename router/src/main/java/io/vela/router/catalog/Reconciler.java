@@ -148,9 +148,7 @@ public final class Reconciler {
       }
       var snapshots = snapshots(together, volumes, unconfirmed, quarantined);
       // What is left of these was never made, is there with its row, or is quarantined by now.
-      unconfirmed.clones().stream()
-          .filter(id -> !left.containsKey(id))
-          .forEach(agent::confirm);
+      unconfirmed.clones().stream().filter(id -> !left.containsKey(id)).forEach(agent::confirm);
       return new Outcome(kept, missing, undeleted, snapshots, List.copyOf(quarantined));
     } catch (CloneException e) {
       throw new RouteException(

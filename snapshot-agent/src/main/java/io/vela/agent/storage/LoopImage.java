@@ -202,9 +202,7 @@ final class LoopImage {
 
   private List<Mounts.Mount> mounts() throws IOException, CloneException {
     var devices = devices();
-    return Mounts.read().all().stream()
-        .filter(mount -> devices.contains(mount.source()))
-        .toList();
+    return Mounts.read().all().stream().filter(mount -> devices.contains(mount.source())).toList();
   }
 
   /** Ends the mount; the kernel lets go of the loop device with it. */

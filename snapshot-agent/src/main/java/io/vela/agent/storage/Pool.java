@@ -1,24 +1,3 @@
 package io.vela.agent.storage;
 
-import io.vela.agent.CloneException;
-import io.vela.agent.CloneFailure.NoSuchSnapshot;
-import io.vela.agent.CloneFailure.PoolFull;
-import io.vela.agent.CloneFailure.PoolNotWritable;
-import io.vela.agent.CloneFailure.StorageFailed;
-import io.vela.agent.CloneId;
-import io.vela.agent.PoolHealth;
-import io.vela.agent.PoolInfo;
-import io.vela.agent.PoolOwnership;
-import io.vela.agent.SnapshotId;
-import io.vela.agent.Usage;
-import io.vela.agent.exec.ServiceUser;
-import io.vela.config.value.ByteSize;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Optional;
-import java.util.Set;
+

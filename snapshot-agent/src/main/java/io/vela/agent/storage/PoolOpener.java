@@ -111,8 +111,7 @@ public final class PoolOpener {
     }
     var free = new ByteSize(image.hostFreeBytes());
     if (free.bytes() >= reserve.bytes()) {
-      say.accept(
-          "%s can only be read (%s): mounting it anew".formatted(folder, problem.get()));
+      say.accept("%s can only be read (%s): mounting it anew".formatted(folder, problem.get()));
       PoolUsers.end(folder);
       image.mountAnew();
       problem = probe.problem();
@@ -241,8 +240,7 @@ public final class PoolOpener {
     }
   }
 
-  private Pool measured(
-      Choice choice, PoolConfig config, Path folder, Path root, PoolOwner owner)
+  private Pool measured(Choice choice, PoolConfig config, Path folder, Path root, PoolOwner owner)
       throws CloneException {
     var driver = choice.driver();
     boolean shares = false;

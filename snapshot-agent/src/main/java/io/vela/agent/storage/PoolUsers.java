@@ -23,9 +23,7 @@ final class PoolUsers {
     var using =
         ProcessHandle.allProcesses()
             .filter(process -> isPostgresOn(process, volumes))
-            .flatMap(
-                process -> Stream.concat(
-                    Stream.of(process), process.descendants()))
+            .flatMap(process -> Stream.concat(Stream.of(process), process.descendants()))
             .toList();
     using.forEach(ProcessHandle::destroyForcibly);
     for (var process : using) {
