@@ -56,7 +56,8 @@ public interface CloneService extends AutoCloseable {
   /**
    * Makes a clean snapshot: brings the data in, starts it once under the guard (recovery, disabling
    * of subscriptions, reading of contents), stops it cleanly and freezes it. A failure or an
-   * interrupt leaves nothing behind. Half-made until {@link #confirm(SnapshotId)}.
+   * interrupt leaves nothing behind; one that leaves less than half of the pool's reserve is ended
+   * with {@link CloneFailure.PoolFull}. Half-made until {@link #confirm(SnapshotId)}.
    *
    * @param progress told from the calling thread, at most a few times a second
    */

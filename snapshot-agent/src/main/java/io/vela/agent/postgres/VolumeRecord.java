@@ -31,7 +31,8 @@ import java.util.Properties;
  * @param bytes size of the data when it was frozen
  */
 public record VolumeRecord(Contents contents, Preload preload, boolean clean, long bytes) {
-  private static final String NAME = "vela.properties";
+  /** The file in the volume. */
+  public static final String NAME = "vela.properties";
 
   /** The same with other contents. */
   public VolumeRecord with(Contents read) {

@@ -1,3 +1,433 @@
 package io.vela.agent.storage;
 
+import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure.NoSuchSnapshot;
+import io.vela.agent.CloneFailure.PoolFull;
+import io.vela.agent.CloneFailure.PoolNotWritable;
+import io.vela.agent.CloneFailure.StorageFailed;
+import io.vela.agent.CloneId;
+import io.vela.agent.PoolHealth;
+import io.vela.agent.PoolInfo;
+import io.vela.agent.PoolOwnership;
+import io.vela.agent.SnapshotId;
+import io.vela.agent.Usage;
+import io.vela.agent.exec.ServiceUser;
+import io.vela.config.value.ByteSize;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
 
+/**
+ * The open pool: {@code snapshots/<id>}, {@code clones/<id>} and {@code staging/<name>} of one
+ * driver. Volumes are folders of the service user with mode 0700; a folder with any other name than
+ * an id is no volume.
+ *
+ * <p>Safe for use from several threads, each on volumes of its own. Methods block.
+ */
+public final class Pool implements AutoCloseable {
+  private static final String SNAPSHOTS = "snapshots";
+  private static final String CLONES = "clones";
+  private static final String STAGING = "staging";
+
+  private final Path root;
+  private final StorageDriver driver;
+  private final ServiceUser user;
+  private final ByteSize reserve;
+  private final Opened opened;
+  private final PoolOwner owner;
+  private final UnconfirmedVolumes unconfirmed;
+  private final WriteProbe probe;
+  private volatile PoolHealth health = PoolHealth.GOOD;
+
+  /**
+   * What opening found out.
+   *
+   * @param sharesBlocks whether clones were measured to share blocks
+   * @param note for a person
+   * @param image the loop-backed file behind the pool, when there is one
+   * @param mounted whether opening mounted it
+   */
+  record Opened(boolean sharesBlocks, String note, Optional<LoopImage> image, boolean mounted) {}
+
+  Pool(
+      Path root,
+      StorageDriver driver,
+      ServiceUser user,
+      ByteSize reserve,
+      Opened opened,
+      PoolOwner owner) {
+    this.root = root;
+    this.driver = driver;
+    this.user = user;
+    this.reserve = reserve;
+    this.opened = opened;
+    this.owner = owner;
+    this.unconfirmed = new UnconfirmedVolumes(root);
+    this.probe = new WriteProbe(root);
+  }
+
+  /**
+   * Makes the pool's own folders, which the service user may pass through but not list. The pool's
+   * root keeps its mode: it may be a folder of other uses too.
+   */
+  static void prepare(Path root) throws IOException {
+    for (var kind : List.of(root.resolve(SNAPSHOTS), root.resolve(CLONES), staging(root))) {
+      Files.createDirectories(kind);
+      Files.setPosixFilePermissions(kind, PosixFilePermissions.fromString("rwx--x--x"));
+    }
+    new UnconfirmedVolumes(root).prepare();
+  }
+
+  /** Whose the pool is. */
+  public PoolOwnership ownership() throws CloneException {
+    return owner.read();
+  }
+
+  /** Writes down that this Vela has taken the pool over. */
+  public void own(long epoch) throws CloneException {
+    owner.own(epoch);
+  }
+
+  /** The ids of volumes that were being made and were never confirmed. */
+  public Set<String> unconfirmed() throws CloneException {
+    try {
+      return unconfirmed.all();
+    } catch (IOException e) {
+      throw failed("the pool cannot be read: " + e, e);
+    }
+  }
+
+  /** The catalogue has a row of that volume, or the volume has gone. Idempotent. */
+  public void confirm(String id) throws CloneException {
+    try {
+      unconfirmed.end(id);
+    } catch (IOException e) {
+      throw failed("the pool cannot be written: " + e, e);
+    }
+  }
+
+  private void begin(String id) throws CloneException {
+    try {
+      unconfirmed.begin(id);
+    } catch (IOException e) {
+      throw failed("the pool cannot be written: " + e, e);
+    }
+  }
+
+  static Path staging(Path root) {
+    return root.resolve(STAGING);
+  }
+
+  /** The pool's folder, by a path that the service user can reach. */
+  public Path root() {
+    return root;
+  }
+
+  /** The driver in use. */
+  public StorageDriver driver() {
+    return driver;
+  }
+
+  /** The pool as it is now. */
+  public PoolInfo info() {
+    return new PoolInfo(
+        driver.name(),
+        opened.sharesBlocks(),
+        root.toFile().getTotalSpace(),
+        freeBytes(),
+        opened.note(),
+        health);
+  }
+
+  /** Of a pool in a file, its host's free space counts as well: the file is sparse. */
+  private long freeBytes() {
+    long host = opened.image().map(LoopImage::hostFreeBytes).orElse(Long.MAX_VALUE);
+    return Math.min(host, root.toFile().getUsableSpace());
+  }
+
+  /**
+   * Looks whether the pool can be written, and what is missing. Not for the way of a client: it
+   * waits for the disk.
+   */
+  public PoolHealth look() {
+    var problem = probe.problem();
+    long free = freeBytes();
+    if (problem.isPresent()) {
+      health =
+          new PoolHealth(
+              false, "the pool cannot be written (%s)%s".formatted(problem.get(), wanting(free)));
+    } else {
+      health = new PoolHealth(true, free < 2 * reserve.bytes() ? "the pool" + wanting(free) : "");
+    }
+    return health;
+  }
+
+  private String wanting(long free) {
+    var where =
+        opened
+            .image()
+            .filter(image -> image.hostFreeBytes() <= free)
+            .map(image -> " the disk of the host on which " + image.file() + " is")
+            .orElse("");
+    return free < 2 * reserve.bytes()
+        ? "%s has %s free of %s kept in reserve"
+            .formatted(
+                where.isEmpty() ? "" : ":" + where,
+                new ByteSize(free),
+                new ByteSize(reserve.bytes()))
+        : "";
+  }
+
+  /**
+   * Whether a pool that cannot be written may come back by {@link #mountAnew}: it is in a file, and
+   * the file's disk has room again.
+   */
+  public boolean canBeMountedAnew() {
+    return ServiceUser.runningAsRoot()
+        && opened.image().filter(image -> image.hostFreeBytes() >= reserve.bytes()).isPresent();
+  }
+
+  /**
+   * Unmounts a pool in a file and mounts it again, after an error of its disk has made it readable
+   * only. Only while no instance runs and nothing is being made.
+   *
+   * @throws CloneException when something uses it, or when it cannot be written afterwards
+   */
+  public void mountAnew() throws CloneException {
+    var image = opened.image().orElseThrow();
+    close();
+    try {
+      image.mountAnew();
+      owner.lock();
+    } catch (IOException e) {
+      throw failed("the pool cannot be taken again: " + e, e);
+    }
+    if (!look().writable()) {
+      throw new CloneException(new PoolNotWritable(health.problem()));
+    }
+  }
+
+  /**
+   * Checks that an instance may run: the pool can be written, and a quarter of the reserve is left.
+   *
+   * @throws CloneException with {@link PoolNotWritable} or {@link PoolFull}
+   */
+  public void requireRoomToRun() throws CloneException {
+    long free = freeBytes();
+    if (free < reserve.bytes() / 4) {
+      throw new CloneException(new PoolFull(free, reserve.bytes()));
+    }
+    if (!health.writable()) {
+      throw new CloneException(new PoolNotWritable(health.problem()));
+    }
+  }
+
+  /**
+   * Checks that there is room for something new.
+   *
+   * @throws CloneException with {@link PoolFull}
+   */
+  public void requireSpace() throws CloneException {
+    requireSpace(0);
+  }
+
+  /** What is missing when writers are to stop: less than half of the reserve is left. */
+  public Optional<PoolFull> shortage() {
+    long free = freeBytes();
+    return free < reserve.bytes() / 2
+        ? Optional.of(new PoolFull(free, reserve.bytes()))
+        : Optional.empty();
+  }
+
+  private void requireSpace(long needed) throws CloneException {
+    long free = freeBytes();
+    if (free - needed < reserve.bytes()) {
+      throw new CloneException(new PoolFull(free, reserve.bytes()));
+    }
+    if (!health.writable()) {
+      throw new CloneException(new PoolNotWritable(health.problem()));
+    }
+  }
+
+  /** Where that snapshot is, whether it exists or not. */
+  public Path snapshot(SnapshotId id) {
+    return root.resolve(SNAPSHOTS).resolve(id.value());
+  }
+
+  /** Where that clone is, whether it exists or not. */
+  public Path clone(CloneId id) {
+    return root.resolve(CLONES).resolve(id.value());
+  }
+
+  /** Where the volume of that name is while it is being prepared, whether it exists or not. */
+  public Path staging(String name) {
+    return staging(root).resolve(name);
+  }
+
+  /** The complete snapshots. */
+  public List<SnapshotId> snapshots() throws CloneException {
+    return ids(SNAPSHOTS, SnapshotId::new);
+  }
+
+  /** The complete clones. */
+  public List<CloneId> clones() throws CloneException {
+    return ids(CLONES, CloneId::new);
+  }
+
+  private <I> List<I> ids(String kind, Function<String, I> parse) throws CloneException {
+    var found = new ArrayList<I>();
+    for (var volume : entries(kind)) {
+      try {
+        found.add(parse.apply(volume.getFileName().toString()));
+      } catch (IllegalArgumentException e) {
+        // Half made, half removed, or not ours.
+      }
+    }
+    return List.copyOf(found);
+  }
+
+  private List<Path> entries(String kind) throws CloneException {
+    try (var entries = Files.newDirectoryStream(root.resolve(kind))) {
+      var found = new ArrayList<Path>();
+      entries.forEach(found::add);
+      found.sort(null);
+      return found;
+    } catch (IOException e) {
+      throw failed("the pool cannot be read: " + e, e);
+    }
+  }
+
+  /**
+   * Removes what an earlier Vela left half made or half removed: all of staging, and partial
+   * copies. Only while nothing is being made.
+   *
+   * @param aside volumes that are left as they are
+   */
+  public void discardHalfMade(Set<Path> aside) throws CloneException {
+    for (var volume : entries(STAGING)) {
+      discard(volume, aside);
+    }
+    for (var kind : List.of(SNAPSHOTS, CLONES)) {
+      for (var volume : entries(kind)) {
+        if (volume.getFileName().toString().endsWith(".partial")) {
+          discard(volume, aside);
+        }
+      }
+    }
+  }
+
+  private void discard(Path volume, Set<Path> aside) throws CloneException {
+    if (!aside.contains(volume)) {
+      driver.destroy(volume);
+    }
+  }
+
+  /** The volume that a path is in, or is; empty for a path elsewhere. */
+  public Optional<Path> volumeOf(Path path) {
+    var kinds = root.getNameCount() + 1;
+    return path.startsWith(root) && path.getNameCount() > kinds
+        ? Optional.of(path.getRoot().resolve(path.subpath(0, kinds + 1)))
+        : Optional.empty();
+  }
+
+  /**
+   * Makes an empty volume in staging, owned by the service user.
+   *
+   * @throws CloneException with {@link PoolFull} before anything is written
+   */
+  public Path createStaging(String name) throws CloneException {
+    requireSpace();
+    var volume = staging(name);
+    driver.create(volume);
+    try {
+      Files.setPosixFilePermissions(volume, PosixFilePermissions.fromString("rwx------"));
+      user.ownOne(volume);
+      return volume;
+    } catch (IOException e) {
+      var failure = failed("%s cannot be used: %s".formatted(volume, e), e);
+      StorageCommand.cleanUp(failure, () -> driver.destroy(volume));
+      throw failure;
+    }
+  }
+
+  /**
+   * Freezes a volume that nobody writes as a snapshot; the volume stays as it is.
+   *
+   * @throws CloneException with {@link PoolFull} before anything is written
+   */
+  public void freeze(Path volume, SnapshotId id) throws CloneException {
+    requireSpaceFor(volume);
+    begin(id.value());
+    driver.snapshot(volume, snapshot(id));
+  }
+
+  /**
+   * Makes a clone of a snapshot.
+   *
+   * @throws CloneException with {@link PoolFull} before anything is written, with {@link
+   *     NoSuchSnapshot}
+   */
+  public Path createClone(SnapshotId from, CloneId id) throws CloneException {
+    var source = snapshot(from);
+    if (!Files.isDirectory(source, LinkOption.NOFOLLOW_LINKS)) {
+      throw new CloneException(new NoSuchSnapshot(from));
+    }
+    requireSpaceFor(source);
+    var target = clone(id);
+    begin(id.value());
+    try {
+      driver.clone(source, target);
+    } catch (CloneException e) {
+      StorageCommand.cleanUp(e, () -> confirm(id.value()));
+      throw e;
+    }
+    return target;
+  }
+
+  /** A driver that copies needs the space of all that it copies. */
+  private void requireSpaceFor(Path source) throws CloneException {
+    requireSpace(driver.sharesBlocks() ? 0 : driver.usage(source).totalBytes());
+  }
+
+  /** Removes a volume, complete or not; no error when it is not there. */
+  public void destroy(Path volume) throws CloneException {
+    driver.destroy(volume);
+    // What is removed from staging may have become a snapshot of the same id.
+    if (!volume.startsWith(staging(root))) {
+      confirm(String.valueOf(volume.getFileName()));
+    }
+  }
+
+  /** What a volume takes. */
+  public Usage usage(Path volume) throws CloneException {
+    return driver.usage(volume);
+  }
+
+  /**
+   * Ends the mount of a pool in a file if opening made it, and fails while anything uses it. Vela
+   * leaves it mounted when it ends: the next start is then faster, and instances may go on.
+   */
+  public void unmount() throws CloneException {
+    close();
+    if (opened.mounted() && opened.image().isPresent()) {
+      opened.image().get().unmount();
+    }
+  }
+
+  /** Lets another Vela have the pool. Idempotent. */
+  @Override
+  public void close() throws CloneException {
+    owner.close();
+  }
+
+  private static CloneException failed(String message, IOException cause) {
+    return new CloneException(new StorageFailed(message, ""), cause);
+  }
+}
