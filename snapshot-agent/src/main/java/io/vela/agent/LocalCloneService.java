@@ -30,8 +30,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.concurrent.locks.StampedLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -52,7 +51,7 @@ public final class LocalCloneService implements CloneService {
   private final ServiceUser user;
   private final Instances instances;
   private final SnapshotMaker snapshotMaker;
-  private final ReadWriteLock work = new ReentrantReadWriteLock();
+  private final StampedLock work = new StampedLock();
 
   /** Read once: a wake must not wait for a file that only this service writes. */
   private final Map<CloneId, VolumeRecord> records = new ConcurrentHashMap<>();
@@ -124,9 +123,10 @@ public final class LocalCloneService implements CloneService {
       return health;
     }
     log.warn("pool is being mounted anew problem=\"{}\"", health.problem());
-    var alone = work.writeLock();
+    long alone;
     try {
-      if (!alone.tryLock(LETTING_GO.toMillis(), TimeUnit.MILLISECONDS)) {
+      alone = work.tryWriteLock(LETTING_GO.toMillis(), TimeUnit.MILLISECONDS);
+      if (alone == 0) {
         log.warn("pool not mounted anew cause=\"snapshots or clones are being made\"");
         return health;
       }
@@ -145,15 +145,15 @@ public final class LocalCloneService implements CloneService {
           e.failure().message(),
           e.failure().detail());
     } finally {
-      alone.unlock();
+      work.unlockWrite(alone);
     }
     return pool.look();
   }
 
   /** Work on volumes, which the mount must not be taken away from. */
   private Held working() {
-    work.readLock().lock();
-    return work.readLock()::unlock;
+    long stamp = work.readLock();
+    return () -> work.unlockRead(stamp);
   }
 
   /** Something to be given back. */

@@ -39,6 +39,9 @@ final class LoopImage {
   private final Path folder;
   private final Consumer<String> say;
 
+  /** Where it is to be mounted anew; kept while that has not succeeded. */
+  private List<Path> places = List.of();
+
   /**
    * @param folder where it is mounted; the file stands beside it
    */
@@ -172,7 +175,6 @@ final class LoopImage {
 
   /** Room on the file's own file system. The file is sparse: without it nothing can be written. */
   long hostFreeBytes() {
-    // A new File each time: this one has no parent that a change of directory could move.
     return file.toFile().getUsableSpace();
   }
 
@@ -184,7 +186,10 @@ final class LoopImage {
    */
   void mountAnew() throws CloneException {
     try {
-      var places = mounts().stream().map(Mounts.Mount::folder).distinct().toList();
+      var seen = mounts();
+      if (!seen.isEmpty()) {
+        places = seen.stream().map(Mounts.Mount::folder).distinct().toList();
+      }
       for (var mounted = mounts(); !mounted.isEmpty(); mounted = mounts()) {
         StorageCommand.run("umount", mounted.getLast().folder().toString());
       }
@@ -197,6 +202,16 @@ final class LoopImage {
       }
     } catch (IOException e) {
       throw failed("%s could not be mounted anew: %s".formatted(file, e), e);
+    }
+  }
+
+  /** Whether what is seen at the folder is this file system. */
+  boolean isMounted() {
+    try {
+      return Mounts.read().at(folder).isPresent();
+    } catch (IOException e) {
+      log.warn("mounts not read", e);
+      return true;
     }
   }
 

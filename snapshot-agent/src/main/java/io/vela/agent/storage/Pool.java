@@ -157,7 +157,11 @@ public final class Pool implements AutoCloseable {
    * waits for the disk.
    */
   public PoolHealth look() {
-    var problem = probe.problem();
+    // The folder under a mount can be written too, and is not the pool.
+    var problem =
+        opened.image().filter(image -> !image.isMounted()).isPresent()
+            ? Optional.of("it is not mounted")
+            : probe.problem();
     long free = freeBytes();
     if (problem.isPresent()) {
       health =

@@ -31,7 +31,8 @@ final class WriteProbe {
       Files.delete(file);
       return Optional.empty();
     } catch (FileSystemException e) {
-      var reason = e.getReason() == null ? e.toString() : e.getReason();
+      var known = e.getReason();
+      var reason = known == null ? e.toString() : known;
       return reason.equals(NO_SPACE) || reason.equals(OVER_QUOTA)
           ? Optional.empty()
           : Optional.of(reason);

@@ -180,6 +180,7 @@ class PoolOpenerTest {
     assertThat(loopDevices()).hasSize(1);
 
     // Not mounted, as after a restart of the host.
+    letGo();
     first.unmount();
     assertThat(loopDevices()).isEmpty();
     said.clear();
