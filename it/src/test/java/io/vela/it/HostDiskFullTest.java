@@ -82,12 +82,13 @@ final class HostDiskFullTest {
 
       await().atMost(LIMIT).until(() -> writable(vela) && problem(vela).isEmpty());
       writing.set(false);
-      for (var branch : BRANCHES) {
-        var acknowledged = ledgers.get(branch).done().join();
+      for (var ledger : ledgers.entrySet()) {
+        var acknowledged = ledger.getValue().done().join();
         await()
             .atMost(LIMIT)
             .ignoreExceptionsInstanceOf(SQLException.class)
-            .untilAsserted(() -> assertThat(rows(vela, branch)).containsAll(acknowledged));
+            .untilAsserted(
+                () -> assertThat(rows(vela, ledger.getKey())).containsAll(acknowledged));
       }
       execute(vela, "three", "CREATE TABLE t AS SELECT 1");
       assertThat(vela.cli("branch", "delete", "three", "--force").code()).isZero();
