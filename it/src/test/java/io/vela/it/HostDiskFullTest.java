@@ -106,7 +106,7 @@ final class HostDiskFullTest {
       vela.kill();
     }
     // What btrfs does by itself when its disk fails under it; a server that writes is in the way.
-    Run.program("pkill", "-KILL", "-f", "postgres.*" + data + "/pool/clones/").text();
+    endServers(data.resolve("pool/clones"));
     await()
         .atMost(LIMIT)
         .until(
@@ -124,6 +124,24 @@ final class HostDiskFullTest {
     try (var vela = Vela.startAsConfigured(data, config)) {
       assertThat(rows(vela, "one")).isEqualTo(acknowledged).hasSize(1000);
       execute(vela, "two", "CREATE TABLE t AS SELECT 1");
+    }
+  }
+
+  private static void endServers(Path volumes) {
+    var servers =
+        ProcessHandle.allProcesses()
+            .filter(
+                process ->
+                    process
+                        .info()
+                        .arguments()
+                        .filter(words -> String.join(" ", words).contains(volumes + "/"))
+                        .isPresent())
+            .toList();
+    assertThat(servers).isNotEmpty();
+    for (var server : servers) {
+      server.destroyForcibly();
+      server.onExit().join();
     }
   }
 
