@@ -87,7 +87,9 @@ final class AdminRoutes {
     add(routes, HttpMethod.POST, "/v1/reload", new ReloadAction(reload)::run);
     add(routes, HttpMethod.DELETE, "/v1/tokens/:id", tokens::revoke);
     add(routes, HttpMethod.POST, "/v1/tokens/:id/rotate", tokens::rotate);
-    add(routes, HttpMethod.GET, "/v1/pool", _ -> Reply.ok(Views.pool(router.pool())));
+    var pool = new PoolActions(router);
+    add(routes, HttpMethod.GET, "/v1/pool", pool::show);
+    add(routes, HttpMethod.DELETE, "/v1/pool/quarantine/:id", pool::purge);
     add(routes, HttpMethod.GET, "/v1/openapi.yaml", _ -> openApi());
 
     ERRORS.forEach(

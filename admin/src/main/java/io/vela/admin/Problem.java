@@ -28,6 +28,7 @@ record Problem(ProblemType type, String detail, String hint) {
           case RouteFailure.NoSuchBaseline _ -> ProblemType.NO_SUCH_BASELINE;
           case RouteFailure.NoSuchToken _ -> ProblemType.NO_SUCH_TOKEN;
           case RouteFailure.TokenNotGood _ -> ProblemType.TOKEN_NOT_GOOD;
+          case RouteFailure.NotQuarantined _ -> ProblemType.NOT_QUARANTINED;
           case RouteFailure.AlreadyExists _ -> ProblemType.ALREADY_EXISTS;
           case RouteFailure.Malformed _, RouteFailure.Conflicting _, RouteFailure.InvalidValue _ ->
               ProblemType.MALFORMED;
@@ -41,6 +42,7 @@ record Problem(ProblemType type, String detail, String hint) {
               RouteFailure.IdleDisconnected _ ->
               ProblemType.IN_USE;
           case RouteFailure.BranchDeleted _ -> ProblemType.BRANCH_DELETED;
+          case RouteFailure.BranchFull _ -> ProblemType.POOL_FULL;
           case RouteFailure.NoRoom _ -> ProblemType.NO_ROOM;
           case RouteFailure.WakeTimedOut _ -> ProblemType.TIMED_OUT;
           case RouteFailure.AgentFailed agent -> type(agent.cause());
@@ -56,7 +58,7 @@ record Problem(ProblemType type, String detail, String hint) {
 
   private static ProblemType type(CloneFailure failure) {
     return switch (failure) {
-      case CloneFailure.PoolFull _ -> ProblemType.POOL_FULL;
+      case CloneFailure.PoolFull _, CloneFailure.PoolNotWritable _ -> ProblemType.POOL_FULL;
       case CloneFailure.BinariesMissing _ -> ProblemType.BINARIES_MISSING;
       case CloneFailure.UnsupportedSource _ -> ProblemType.UNSUPPORTED_SOURCE;
       case CloneFailure.SourceFailed _ -> ProblemType.SOURCE_FAILED;
@@ -76,6 +78,7 @@ record Problem(ProblemType type, String detail, String hint) {
     return switch (failure) {
       case RouteFailure.NoSuchBranch _ -> "\"vela branch list\" names those that exist.";
       case RouteFailure.NoSuchToken _ -> "\"vela token list\" names those that exist.";
+      case RouteFailure.NotQuarantined _ -> "\"vela pool show\" names those that are.";
       case RouteFailure.NoSuchBaseline _ -> "\"vela baseline list\" names those that exist.";
       case RouteFailure.InUse _ -> "With --force (?force=true) those that use it are disconnected.";
       default -> failure.hint();

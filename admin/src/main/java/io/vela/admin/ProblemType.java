@@ -16,6 +16,7 @@ enum ProblemType {
   NO_SUCH_BRANCH(404, "The branch does not exist"),
   NO_SUCH_BASELINE(404, "The baseline does not exist"),
   NO_SUCH_TOKEN(404, "The token does not exist"),
+  NOT_QUARANTINED(404, "No such volume is in quarantine"),
   NO_SUCH_OPERATION(404, "The operation does not exist"),
   METHOD_NOT_ALLOWED(405, "The method is not allowed here"),
   ALREADY_EXISTS(409, "The name is taken"),

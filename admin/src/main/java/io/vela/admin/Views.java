@@ -6,6 +6,7 @@ import io.vela.config.value.Durations;
 import io.vela.router.Router;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.util.List;
 
 /** The JSON of what the router shows; openapi.yaml describes it. */
 final class Views {
@@ -102,12 +103,24 @@ final class Views {
         .put("exclusiveBytes", usage.exclusiveBytes());
   }
 
-  static JsonObject pool(PoolInfo pool) {
+  static JsonObject pool(PoolInfo pool, List<Router.Quarantined> quarantined) {
     return new JsonObject()
         .put("driver", pool.driver())
         .put("sharesBlocks", pool.sharesBlocks())
         .put("totalBytes", pool.totalBytes())
         .put("freeBytes", pool.freeBytes())
-        .put("note", pool.note());
+        .put("note", pool.note())
+        .put("writable", pool.health().writable())
+        .put("problem", pool.health().problem())
+        .put(
+            "quarantined",
+            new JsonArray(
+                quarantined.stream()
+                    .map(
+                        volume ->
+                            new JsonObject()
+                                .put("kind", volume.kind().toString())
+                                .put("id", volume.id()))
+                    .toList()));
   }
 }

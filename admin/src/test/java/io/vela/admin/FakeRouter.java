@@ -355,6 +355,18 @@ public final class FakeRouter implements Router {
   }
 
   @Override
+  public List<Quarantined> quarantine() {
+    return List.of(new Quarantined(Quarantined.Kind.CLONE, "00112233445566aa"));
+  }
+
+  @Override
+  public void purge(String volume) throws RouteException {
+    if (!volume.equals("00112233445566aa")) {
+      throw new RouteException(new RouteFailure.NotQuarantined(volume));
+    }
+  }
+
+  @Override
   public PoolInfo pool() {
     called("pool");
     return new PoolInfo("btrfs", true, 64L << 30, 60L << 30, "best that the path offers");

@@ -8,6 +8,7 @@ import io.vela.cli.branch.SessionCommand;
 import io.vela.cli.branch.WhyCommand;
 import io.vela.cli.connect.PsqlCommand;
 import io.vela.cli.connect.UrlCommand;
+import io.vela.cli.pool.PoolCommand;
 import io.vela.cli.token.TokenCommand;
 import io.vela.cli.up.ReloadCommand;
 import io.vela.cli.up.UpCommand;
@@ -82,6 +83,7 @@ public final class Vela {
     verbs.put("branch", () -> new BranchCommand(terminal));
     verbs.put("baseline", () -> new BaselineCommand(terminal));
     verbs.put("token", () -> new TokenCommand(terminal));
+    verbs.put("pool", () -> new PoolCommand(terminal));
     verbs.put("why", () -> new WhyCommand(terminal));
     verbs.put("session", () -> new SessionCommand(terminal));
     return verbs;

@@ -18,6 +18,7 @@ import java.util.regex.Pattern;
  * @param parking what becomes of clients that stay connected while nobody uses the branch
  * @param backends whether sessions may be given backends that are older than they are
  * @param tokens what holds for tokens that say nothing else
+ * @param maxBytes how much of the pool a branch may take for itself
  */
 public record BranchPolicy(
     List<String> createOnConnect,
@@ -27,7 +28,8 @@ public record BranchPolicy(
     int warm,
     ParkPolicy parking,
     BackendPolicy backends,
-    TokenPolicy tokens) {
+    TokenPolicy tokens,
+    MaxBytes maxBytes) {
   /** More would be a mistake: each takes the memory of a running branch. */
   private static final int MOST_WARM = 1000;
 
@@ -64,7 +66,7 @@ public record BranchPolicy(
         BackendPolicy.DEFAULT);
   }
 
-  /** With tokens as usual. */
+  /** With tokens and room as usual. */
   public BranchPolicy(
       List<String> createOnConnect,
       Duration suspendAfter,
@@ -81,7 +83,8 @@ public record BranchPolicy(
         warm,
         parking,
         backends,
-        TokenPolicy.DEFAULT);
+        TokenPolicy.DEFAULT,
+        MaxBytes.DEFAULT);
   }
 
   /**

@@ -204,7 +204,8 @@ public final class ConfigLoader {
             section.scalar("warm", text -> BranchPolicy.validWarm(integer(text)), standard.warm()),
             parking(section),
             backends(section),
-            tokens(section));
+            tokens(section),
+            section.scalar("max-bytes", MaxBytes::parse, standard.maxBytes()));
     section.end();
     return policy;
   }

@@ -86,6 +86,7 @@ final class ConfigLoaderTest {
     assertThat(policy.warm()).isZero();
     assertThat(policy.backends()).isEqualTo(new BackendPolicy(false, 0));
     assertThat(policy.tokens().lifetime()).contains(Duration.ofDays(30));
+    assertThat(policy.maxBytes()).isEqualTo(new MaxBytes.Share(50));
     assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
     assertThat(config.limits().authenticationTimeout()).isEqualTo(Duration.ofSeconds(15));
@@ -170,6 +171,7 @@ final class ConfigLoaderTest {
                   reuse-backends: true
                   spare-backends: 3
                   token-lifetime: 8h
+                  max-bytes: 5GB
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -230,7 +232,8 @@ final class ConfigLoaderTest {
                             List.of("select 2"),
                             ParkPolicy.UnseenSettings.PARK),
                         new BackendPolicy(true, 3),
-                        new TokenPolicy(Optional.of(Duration.ofHours(8))))),
+                        new TokenPolicy(Optional.of(Duration.ofHours(8))),
+                        new MaxBytes.Size(new ByteSize(5L << 30)))),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
@@ -304,6 +307,7 @@ final class ConfigLoaderTest {
           baselines: {a: {branches: {spare-backends: 17}}} | baselines.a.branches.spare-backends | expected 0 to 16
           baselines: {a: {branches: {token-lifetime: 0s}}} | baselines.a.branches.token-lifetime | expected more than 0 and at most 36500d, or never
           baselines: {a: {branches: {token-lifetime: 36501d}}} | baselines.a.branches.token-lifetime | expected more than 0 and at most 36500d, or never
+          baselines: {a: {branches: {max-bytes: 101%}}} | baselines.a.branches.max-bytes | expected 1% to 100%, or a size such as 10GB
           limits: {max-running: 0}         | limits.max-running        | expected at least 1
           limits: {memory: 51MB}           | limits.memory             | 51MB is less than one instance is counted with: 52MB (postgres.shared-buffers and 20MB)
           limits: {startup-hold: 0B}       | limits.startup-hold       | expected at least 1

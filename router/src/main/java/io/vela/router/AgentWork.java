@@ -114,8 +114,8 @@ final class AgentWork implements BranchWork {
 
   /**
    * The clone comes first and the row after it, in one write: who connects waits for a single
-   * commit of the catalogue. A crash in between leaves a clone without a row, which the next start
-   * removes.
+   * commit of the catalogue. A crash in between leaves a clone without a row that was never
+   * confirmed, which the next start removes.
    */
   @Override
   public BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
@@ -155,6 +155,7 @@ final class AgentWork implements BranchWork {
     }
     try {
       var row = catalog.insertBranch(name, clone, from, snapshot, settings);
+      agent.confirm(clone);
       created(row, "clone");
       return row;
     } catch (RouteException e) {

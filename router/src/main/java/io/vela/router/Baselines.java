@@ -30,9 +30,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Baselines and their snapshots. A snapshot's volume is made before its row and removed after it,
- * so that a crash leaves a volume without a row, which {@link io.vela.router.catalog.Reconciler}
- * removes. Old snapshots stay for as long as a branch comes from them.
+ * Baselines and their snapshots. A snapshot's volume is made before its row, and unconfirmed until
+ * that is there, so that {@link io.vela.router.catalog.Reconciler} removes what a crash left
+ * half-made. It is removed after its row: a crash between the two leaves a volume that nobody
+ * needs, and that is quarantined. Old snapshots stay for as long as a branch comes from them.
  */
 final class Baselines {
   private static final Logger log = LoggerFactory.getLogger(Baselines.class);
@@ -137,7 +138,8 @@ final class Baselines {
     }
   }
 
-  private void taken(BaselineRow row, SnapshotInfo snapshot) {
+  private void taken(BaselineRow row, SnapshotInfo snapshot) throws CloneException {
+    agent.confirm(snapshot.id());
     snapshots.put(snapshot.id(), snapshot);
     rows.put(row.name(), row);
     log.info(

@@ -64,6 +64,7 @@ public final class LocalRouter implements Router {
   private final ExecutorService threads;
   private final RoleContents contents;
   private final Baselines baselines;
+  private final Quarantine quarantine;
   private final Branches branches;
   private final RouterMetrics metrics;
   private final Tokens tokens;
@@ -73,6 +74,7 @@ public final class LocalRouter implements Router {
   private final TokenDesk tokenDesk;
   private final TokenLeases tokenLeases;
   private final Answers answers;
+  private final SpaceGuard space;
   private final SessionDirectory attendance = new SessionDirectory();
   private final List<Consumer<MintedToken>> rotationListeners = new CopyOnWriteArrayList<>();
   private volatile boolean closed;
@@ -97,6 +99,7 @@ public final class LocalRouter implements Router {
     this.threads = threads;
     this.contents = new RoleContents(agent, catalog);
     this.baselines = new Baselines(catalog, agent, threads);
+    this.quarantine = new Quarantine(agent);
     this.tokens = new Tokens(catalog, scheduler.wall());
     var idle =
         new IdleSuspender(
@@ -134,6 +137,7 @@ public final class LocalRouter implements Router {
                 LETTING_GO));
     roomMaker.serve(branches);
     this.metrics.branches(branches::all);
+    this.metrics.quarantine(quarantine::all);
     this.metrics.occupancy(warm, room);
     var policy = new CreatePolicy(config, baselines::exists);
     this.locator = new Locator(branches, policy, tokens);
@@ -154,12 +158,20 @@ public final class LocalRouter implements Router {
         new TokenDesk(config, branches, baselines, desk, roles, policy, tokens, catalog);
     this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.answers = new Answers(threads);
+    this.space =
+        new SpaceGuard(config, agent, attendance, branches::all, scheduler.clock(), registry);
   }
 
   /** Puts catalogue and pool right after whatever came before, and adopts what runs. Blocks. */
   public void open() throws RouteException {
     var found = new Reconciler(catalog, agent, config.get().limits().deletion()).reconcile();
     baselines.load(found.snapshots());
+    quarantine.load(found.quarantined());
+    if (!found.quarantined().isEmpty()) {
+      log.error(
+          "volumes in quarantine count={}; \"vela pool show\" names them",
+          found.quarantined().size());
+    }
     baselines.all().keySet().forEach(name -> metrics.baseline(name, baselines, scheduler.wall()));
     for (var branch : found.branches().entrySet()) {
       var row = branch.getKey();
@@ -192,6 +204,7 @@ public final class LocalRouter implements Router {
     warm.due();
     measure();
     scheduler.after(BEFORE_FIRST_PRUNING, this::pruneTokens);
+    keepRoom();
     var clones = found.branches().keySet().stream().map(BranchRow::cloneId).toList();
     threads.execute(() -> contents.readAhead(clones));
   }
@@ -205,6 +218,12 @@ public final class LocalRouter implements Router {
           metrics.measure(branches.all());
           scheduler.after(BETWEEN_MEASUREMENTS, this::measure);
         });
+  }
+
+  private void keepRoom() {
+    if (!closed) {
+      threads.execute(() -> scheduler.after(space.look(), this::keepRoom));
+    }
   }
 
   /** What is in force has changed. Policies and waits are read each time; this takes the rest. */
@@ -404,13 +423,13 @@ public final class LocalRouter implements Router {
 
   @Override
   public IssuedToken mintToken(TokenRequest request) throws RouteException, InterruptedException {
-    return tokenDesk.mint(request, scheduler.clock().instant());
+    return tokenDesk.mint(request, scheduler.wall().instant());
   }
 
   @Override
   public MintedToken rotateToken(TokenId id, Optional<TokenRequest.Lifetime> lifetime)
       throws RouteException {
-    var token = tokenDesk.rotate(id, lifetime, scheduler.clock().instant());
+    var token = tokenDesk.rotate(id, lifetime, scheduler.wall().instant());
     rotationListeners.forEach(listener -> listener.accept(token));
     return token;
   }
@@ -456,6 +475,16 @@ public final class LocalRouter implements Router {
       throw new RouteException(
           new RouteFailure.AgentFailed("the pool could not be measured", e.failure()), e);
     }
+  }
+
+  @Override
+  public List<Quarantined> quarantine() {
+    return quarantine.all();
+  }
+
+  @Override
+  public void purge(String volume) throws RouteException {
+    quarantine.purge(volume, config.get().limits().stopTimeout());
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.vela.agent.CloneFailure;
 import io.vela.config.RunningLimits.Bound;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.ByteSize;
 import io.vela.config.value.UntrustedText;
 import java.time.Duration;
 import java.util.List;
@@ -165,6 +166,14 @@ public sealed interface RouteFailure {
     }
   }
 
+  /** No volume of that id is in quarantine. */
+  record NotQuarantined(String volume) implements RouteFailure {
+    @Override
+    public String message() {
+      return "no volume \"" + volume + "\" is in quarantine";
+    }
+  }
+
   /** The token on which a session stands has been taken back. */
   record TokenRevoked(String id) implements RouteFailure {
     @Override
@@ -218,6 +227,26 @@ public sealed interface RouteFailure {
     @Override
     public String hint() {
       return "Connect again to wake it.";
+    }
+  }
+
+  /**
+   * The branch has taken all that it may, and went on growing.
+   *
+   * @param bytes what it takes for itself
+   * @param limit what it may take
+   */
+  record BranchFull(BranchName name, long bytes, long limit) implements RouteFailure {
+    @Override
+    public String message() {
+      return "branch \"%s\" is full: it takes %s of the %s that it may"
+          .formatted(name, new ByteSize(bytes), new ByteSize(limit));
+    }
+
+    @Override
+    public String hint() {
+      return "Delete data (TRUNCATE or DROP free room at once), make the branch anew, or raise its"
+          + " baseline's max-bytes.";
     }
   }
 

@@ -16,6 +16,7 @@ import io.vela.router.route.TokenId;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -137,6 +138,37 @@ public interface Router extends SessionRouter, AutoCloseable {
 
   /** The pool as it is now. */
   PoolInfo pool() throws RouteException;
+
+  /** What is in the pool and not in the catalogue. */
+  List<Quarantined> quarantine();
+
+  /**
+   * Removes a volume from the pool for good.
+   *
+   * @throws RouteException with {@link RouteFailure.NotQuarantined}
+   */
+  void purge(String volume) throws RouteException;
+
+  /**
+   * A volume that the catalogue did not know when Vela started. It is left as it is, for a
+   * catalogue that knows it, and goes by {@link #purge} only.
+   *
+   * @param id of the clone or the snapshot
+   */
+  record Quarantined(Kind kind, String id) {
+    /** What it is. */
+    public enum Kind {
+      /** A branch was on it. */
+      CLONE,
+      /** A baseline was made of it. */
+      SNAPSHOT;
+
+      @Override
+      public String toString() {
+        return name().toLowerCase(Locale.ROOT);
+      }
+    }
+  }
 
   /**
    * Refuses new sessions, revokes all leases, stops every instance cleanly and closes the

@@ -10,6 +10,7 @@ import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
 import io.vela.agent.PoolInfo;
 import io.vela.config.value.BaselineName;
+import io.vela.router.Router.Quarantined;
 import io.vela.router.branch.BranchListener.Outcome;
 import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchListener.WakeKind;
@@ -65,6 +66,11 @@ final class RouterMetrics {
         .register(registry);
     poolGauge("total", PoolInfo::totalBytes);
     poolGauge("free", PoolInfo::freeBytes);
+    Gauge.builder(
+            "vela.pool.writable",
+            () -> pool.map(p -> p.health().writable() ? 1.0 : 0.0).orElse(Double.NaN))
+        .description("Whether the pool could be written when last tried")
+        .register(registry);
     for (var kind : WakeKind.values()) {
       timer(kind);
     }
@@ -102,6 +108,13 @@ final class RouterMetrics {
                     .map(bound -> (double) bound.instances())
                     .orElse(Double.POSITIVE_INFINITY))
         .description("How many instances may run")
+        .register(registry);
+  }
+
+  /** Counts what is in the pool and not in the catalogue. */
+  void quarantine(Supplier<List<Quarantined>> volumes) {
+    Gauge.builder("vela.pool.quarantined", () -> volumes.get().size())
+        .description("Volumes of the pool that the catalogue does not know")
         .register(registry);
   }
 

@@ -52,6 +52,7 @@ final class WarmAgentWork implements WarmWork {
     var snapshot = catalog.warm().insert(id, from);
     try {
       agent.createClone(id, snapshot);
+      agent.confirm(id);
       var endpoint = agent.start(id, settings);
       agent.warmUp(id);
       // It is to be a branch: its roles are asked for as those of any branch that runs.

@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
@@ -45,6 +46,21 @@ public final class FakeCatalog implements Catalog {
 
   /** What the next hand-outs do before they answer. */
   public volatile Runnable onHandOut = () -> {};
+
+  /** The epochs of pools. */
+  public final Map<String, Long> pools = new LinkedHashMap<>();
+
+  @Override
+  public synchronized OptionalLong poolEpoch(String pool) throws RouteException {
+    demandUp();
+    return pools.containsKey(pool) ? OptionalLong.of(pools.get(pool)) : OptionalLong.empty();
+  }
+
+  @Override
+  public synchronized void setPoolEpoch(String pool, long epoch) throws RouteException {
+    demandUp();
+    pools.put(pool, epoch);
+  }
 
   private void demandUp() throws RouteException {
     if (down) {

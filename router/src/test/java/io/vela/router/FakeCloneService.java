@@ -11,12 +11,15 @@ import io.vela.agent.Endpoint;
 import io.vela.agent.ImportProgress;
 import io.vela.agent.InstanceExit;
 import io.vela.agent.InstanceSettings;
+import io.vela.agent.PoolHealth;
 import io.vela.agent.PoolInfo;
+import io.vela.agent.PoolOwnership;
 import io.vela.agent.Role;
 import io.vela.agent.SnapshotId;
 import io.vela.agent.SnapshotInfo;
 import io.vela.agent.Source;
 import io.vela.agent.StopMode;
+import io.vela.agent.Unconfirmed;
 import io.vela.agent.Usage;
 import io.vela.config.Durability;
 import io.vela.config.value.Secret;
@@ -32,6 +35,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * A fake agent: its pool and processes are in memory. A test scripts it: {@link #hold} makes the
@@ -124,7 +128,51 @@ public final class FakeCloneService implements CloneService {
 
   @Override
   public PoolInfo pool() {
-    return new PoolInfo("fake", true, 1000, 400, "");
+    return new PoolInfo("fake", true, 1000, freeBytes, "");
+  }
+
+  @Override
+  public PoolHealth tend() {
+    return PoolHealth.GOOD;
+  }
+
+  /** What is free in the pool. */
+  public volatile long freeBytes = 400;
+
+  /** What clones take, where it is not next to nothing. */
+  public final Map<CloneId, Long> exclusiveBytes = new ConcurrentHashMap<>();
+
+  /** As the pool says it. */
+  public volatile PoolOwnership ownership = new PoolOwnership("the pool", 0, "");
+
+  /** Ids of what is being made. */
+  public final Set<String> unconfirmed = ConcurrentHashMap.newKeySet();
+
+  @Override
+  public PoolOwnership ownership() {
+    return ownership;
+  }
+
+  @Override
+  public void own(long epoch) {
+    ownership = new PoolOwnership(ownership.pool(), epoch, "this Vela");
+  }
+
+  @Override
+  public Unconfirmed unconfirmed() {
+    return new Unconfirmed(
+        unconfirmed.stream().map(CloneId::new).collect(Collectors.toSet()),
+        unconfirmed.stream().map(SnapshotId::new).collect(Collectors.toSet()));
+  }
+
+  @Override
+  public void confirm(CloneId id) {
+    unconfirmed.remove(id.value());
+  }
+
+  @Override
+  public void confirm(SnapshotId id) {
+    unconfirmed.remove(id.value());
   }
 
   private SnapshotInfo info(SnapshotId id) {
@@ -158,6 +206,7 @@ public final class FakeCloneService implements CloneService {
       SnapshotId id, Source source, Consumer<ImportProgress> progress) throws CloneException {
     called("createSnapshot");
     snapshots.add(id);
+    unconfirmed.add(id.value());
     return info(id);
   }
 
@@ -165,6 +214,7 @@ public final class FakeCloneService implements CloneService {
   public void destroySnapshot(SnapshotId id) throws CloneException {
     called("destroySnapshot");
     snapshots.remove(id);
+    unconfirmed.remove(id.value());
   }
 
   @Override
@@ -174,6 +224,7 @@ public final class FakeCloneService implements CloneService {
       throw new CloneException(new CloneFailure.NoSuchSnapshot(snapshot));
     }
     clones.add(id);
+    unconfirmed.add(id.value());
   }
 
   @Override
@@ -183,6 +234,7 @@ public final class FakeCloneService implements CloneService {
       throw new IllegalStateException("its instance runs");
     }
     clones.remove(id);
+    unconfirmed.remove(id.value());
   }
 
   @Override
@@ -227,6 +279,11 @@ public final class FakeCloneService implements CloneService {
   }
 
   @Override
+  public void endStatements(CloneId id) throws CloneException {
+    called("endStatements");
+  }
+
+  @Override
   public Optional<Role> role(CloneId id, String name) throws CloneException {
     called("role");
     if (!running.containsKey(id)) {
@@ -252,7 +309,7 @@ public final class FakeCloneService implements CloneService {
 
   @Override
   public Usage usage(CloneId id) {
-    return new Usage(100, 7);
+    return new Usage(100, exclusiveBytes.getOrDefault(id, 7L));
   }
 
   @Override

@@ -72,7 +72,13 @@ public final class RouterFixture implements AutoCloseable {
   }
 
   /** What is in force; a test may change it. */
-  public volatile VelaConfig config = VelaConfig.defaults(Path.of("/none"));
+  public volatile VelaConfig config = inASmallPool(VelaConfig.defaults(Path.of("/none")));
+
+  /** The fake pool has some hundred bytes. */
+  private static VelaConfig inASmallPool(VelaConfig config) {
+    return config.withPool(
+        new PoolConfig("auto", Optional.empty(), config.pool().loopSize(), new ByteSize(100)));
+  }
 
   private RouterFixture(FakeCloneService agent, FakeCatalog catalog, MeterRegistry registry)
       throws RouteException {
@@ -127,8 +133,7 @@ public final class RouterFixture implements AutoCloseable {
             old.listen(),
             old.http(),
             old.data(),
-            // The fake pool has some hundred bytes.
-            new PoolConfig("auto", Optional.empty(), old.pool().loopSize(), new ByteSize(100)),
+            old.pool(),
             old.postgres(),
             old.catalogUrl(),
             baselines,

@@ -37,6 +37,15 @@ public sealed interface CloneFailure {
     }
   }
 
+  /** The pool's file system can only be read. */
+  record PoolNotWritable(String message) implements CloneFailure {
+    @Override
+    public String hint() {
+      return "Make room on the disk under the pool, or look at the kernel's log; Vela mounts a pool"
+          + " of its own again when it can.";
+    }
+  }
+
   /** No such snapshot in the pool. */
   record NoSuchSnapshot(SnapshotId id) implements CloneFailure {
     @Override

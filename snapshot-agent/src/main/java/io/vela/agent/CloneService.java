@@ -19,6 +19,31 @@ public interface CloneService extends AutoCloseable {
   /** The pool as it is now. */
   PoolInfo pool() throws CloneException;
 
+  /**
+   * Looks whether the pool can be written; mounts it again where it cannot and could then be, for
+   * which the instances are ended, since they cannot go on. May take long. To be called again and
+   * again, by one at a time.
+   */
+  PoolHealth tend();
+
+  /** Whose the pool is, as the pool says it. */
+  PoolOwnership ownership() throws CloneException;
+
+  /** Writes into the pool that the catalogue has come to this epoch, and who this Vela is. */
+  void own(long epoch) throws CloneException;
+
+  /** What an earlier Vela was making and never confirmed. */
+  Unconfirmed unconfirmed() throws CloneException;
+
+  /**
+   * The catalogue has the clone's row: from here on it is never taken for half-made. Does not fail;
+   * what could not be written down is confirmed at the next start.
+   */
+  void confirm(CloneId id);
+
+  /** The same of a snapshot. */
+  void confirm(SnapshotId id);
+
   /** All complete snapshots in the pool. */
   List<SnapshotInfo> snapshots() throws CloneException;
 
@@ -32,7 +57,8 @@ public interface CloneService extends AutoCloseable {
   /**
    * Makes a clean snapshot: brings the data in, starts it once under the guard (recovery, disabling
    * of subscriptions, reading of contents), stops it cleanly and freezes it. A failure or an
-   * interrupt leaves nothing behind.
+   * interrupt leaves nothing behind; one that leaves less than half of the pool's reserve is ended
+   * with {@link CloneFailure.PoolFull}. Half-made until {@link #confirm(SnapshotId)}.
    *
    * @param progress told from the calling thread, at most a few times a second
    */
@@ -43,7 +69,8 @@ public interface CloneService extends AutoCloseable {
   void destroySnapshot(SnapshotId id) throws CloneException;
 
   /**
-   * Makes a writable clone of a snapshot, complete or not at all.
+   * Makes a writable clone of a snapshot, complete or not at all; half-made until {@link
+   * #confirm(CloneId)}.
    *
    * @throws CloneException with {@link CloneFailure.PoolFull} before anything is written
    */
@@ -85,6 +112,9 @@ public interface CloneService extends AutoCloseable {
 
   /** What keeps the running instance busy. */
   Activity activity(CloneId id) throws CloneException;
+
+  /** Ends the backends that have been at a statement or in a transaction for more than a second. */
+  void endStatements(CloneId id) throws CloneException;
 
   /**
    * Reads a role from the running instance as it is at this moment; empty when there is none of

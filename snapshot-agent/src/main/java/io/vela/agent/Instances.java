@@ -164,6 +164,30 @@ final class Instances {
     strays.remove(id);
   }
 
+  /**
+   * Ends all, whatever they are at: cleanly where that is possible in time, else as a crash would.
+   * For instances that cannot go on.
+   *
+   * @param timeout for each way
+   */
+  void endAll(Duration timeout) {
+    try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      instances.forEach((id, instance) -> threads.execute(() -> end(id, instance, timeout)));
+    }
+  }
+
+  private static void end(CloneId id, PostgresInstance instance, Duration timeout) {
+    for (var mode : StopMode.values()) {
+      try {
+        instance.stop(mode, timeout);
+        return;
+      } catch (CloneException e) {
+        log.warn(
+            "instance not ended clone={} mode={} cause=\"{}\"", id, mode, e.failure().message());
+      }
+    }
+  }
+
   /** Forgets a clone that is gone. */
   void forget(CloneId id) {
     instances.remove(id);

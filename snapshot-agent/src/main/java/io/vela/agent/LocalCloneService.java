@@ -24,12 +24,15 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.StampedLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -43,11 +46,15 @@ public final class LocalCloneService implements CloneService {
   /** How many databases are opened to warm up a clone: mostly there is one. */
   private static final int WARMED_UP = 8;
 
+  /** How long instances on a pool that cannot be written may take to end, and work to give up. */
+  private static final Duration LETTING_GO = Duration.ofSeconds(10);
+
   private final Pool pool;
   private final ServiceUser user;
   private final Launcher launcher;
   private final Instances instances;
   private final SnapshotMaker snapshotMaker;
+  private final StampedLock work = new StampedLock();
 
   /** Read once: a wake must not wait for a file that only this service writes. */
   private final Map<CloneId, VolumeRecord> records = new ConcurrentHashMap<>();
@@ -121,10 +128,105 @@ public final class LocalCloneService implements CloneService {
   }
 
   @Override
+  public PoolHealth tend() {
+    var health = pool.look();
+    if (health.writable() || !pool.canBeMountedAnew()) {
+      return health;
+    }
+    log.warn("pool is being mounted anew problem=\"{}\"", health.problem());
+    long alone;
+    try {
+      alone = work.tryWriteLock(LETTING_GO.toMillis(), TimeUnit.MILLISECONDS);
+      if (alone == 0) {
+        log.warn("pool not mounted anew cause=\"snapshots or clones are being made\"");
+        return health;
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return health;
+    }
+    try {
+      roleReaders.keySet().forEach(this::forgetReader);
+      instances.endAll(LETTING_GO);
+      pool.mountAnew();
+      log.info("pool mounted anew");
+    } catch (CloneException e) {
+      log.error(
+          "pool not mounted anew cause=\"{}\" detail=\"{}\"",
+          e.failure().message(),
+          e.failure().detail());
+    } finally {
+      work.unlockWrite(alone);
+    }
+    return pool.look();
+  }
+
+  /** Work on volumes, which the mount must not be taken away from. */
+  private Held working() {
+    long stamp = work.readLock();
+    return () -> work.unlockRead(stamp);
+  }
+
+  /** Something to be given back. */
+  private interface Held extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  @Override
+  public PoolOwnership ownership() throws CloneException {
+    return pool.ownership();
+  }
+
+  @Override
+  public void own(long epoch) throws CloneException {
+    pool.own(epoch);
+  }
+
+  @Override
+  public Unconfirmed unconfirmed() throws CloneException {
+    var clones = new HashSet<CloneId>();
+    var snapshots = new HashSet<SnapshotId>();
+    for (var id : pool.unconfirmed()) {
+      try {
+        // An id does not tell of which kind it is; of the other kind there is none.
+        clones.add(new CloneId(id));
+        snapshots.add(new SnapshotId(id));
+      } catch (IllegalArgumentException e) {
+        log.warn("file that is not Vela's in the pool's folder of creations name={}", id);
+      }
+    }
+    return new Unconfirmed(clones, snapshots);
+  }
+
+  @Override
+  public void confirm(CloneId id) {
+    confirm(id.value());
+  }
+
+  @Override
+  public void confirm(SnapshotId id) {
+    confirm(id.value());
+  }
+
+  private void confirm(String id) {
+    try {
+      pool.confirm(id);
+    } catch (CloneException e) {
+      log.warn("volume not confirmed volume={} cause=\"{}\"", id, e.failure().message());
+    }
+  }
+
+  @Override
   public List<SnapshotInfo> snapshots() throws CloneException {
     var snapshots = new ArrayList<SnapshotInfo>();
     for (var id : pool.snapshots()) {
-      snapshots.add(info(id, read(pool.snapshot(id))));
+      try {
+        snapshots.add(info(id, read(pool.snapshot(id))));
+      } catch (CloneException e) {
+        // One damaged snapshot must not keep Vela from starting: the others are whole.
+        log.error("snapshot cannot be used snapshot={} cause=\"{}\"", id, e.failure().message());
+      }
     }
     return List.copyOf(snapshots);
   }
@@ -157,17 +259,26 @@ public final class LocalCloneService implements CloneService {
   public SnapshotInfo createSnapshot(
       SnapshotId id, Source source, Consumer<ImportProgress> progress)
       throws CloneException, InterruptedException {
-    return info(id, snapshotMaker.make(id, source, progress));
+    try (var _ = working()) {
+      return info(id, snapshotMaker.make(id, source, progress));
+    }
   }
 
   @Override
   public void destroySnapshot(SnapshotId id) throws CloneException {
-    pool.destroy(pool.snapshot(id));
+    try (var _ = working()) {
+      pool.destroy(pool.snapshot(id));
+    }
   }
 
   @Override
   public void createClone(CloneId id, SnapshotId snapshot) throws CloneException {
-    var volume = pool.createClone(snapshot, id);
+    try (var _ = working()) {
+      prepared(id, pool.createClone(snapshot, id));
+    }
+  }
+
+  private void prepared(CloneId id, Path volume) throws CloneException {
     try {
       DataDirectory.in(volume).removeLeftovers();
     } catch (IOException e) {
@@ -192,7 +303,9 @@ public final class LocalCloneService implements CloneService {
     forgetReader(id);
     instances.forget(id);
     records.remove(id);
-    pool.destroy(pool.clone(id));
+    try (var _ = working()) {
+      pool.destroy(pool.clone(id));
+    }
     try {
       instances.files(id, pool.clone(id)).deleteRun();
     } catch (IOException e) {
@@ -207,6 +320,13 @@ public final class LocalCloneService implements CloneService {
     if (running.isPresent()) {
       return running.get().files().endpoint();
     }
+    try (var _ = working()) {
+      return started(id, settings);
+    }
+  }
+
+  private Endpoint started(CloneId id, InstanceSettings settings) throws CloneException {
+    pool.requireRoomToRun();
     var volume = volume(id);
     try {
       RoleReader.unsettle(volume, user);
@@ -263,6 +383,12 @@ public final class LocalCloneService implements CloneService {
   }
 
   @Override
+  public void endStatements(CloneId id) throws CloneException {
+    var contents = record(id).contents();
+    sql(id, contents).endStatements(InstanceSql.databases(contents));
+  }
+
+  @Override
   public Optional<Role> role(CloneId id, String name) throws CloneException {
     var contents = record(id).contents();
     var sql = sql(id, contents);
@@ -313,6 +439,11 @@ public final class LocalCloneService implements CloneService {
     // Instances are processes of their own; nothing is held open for them but this.
     roleReaders.keySet().forEach(this::forgetReader);
     launcher.close();
+    try {
+      pool.close();
+    } catch (CloneException e) {
+      log.warn("pool not given back cause=\"{}\"", e.failure().message());
+    }
   }
 
   private InstanceSql sql(CloneId id, Contents contents) throws CloneException {

@@ -51,6 +51,7 @@ final class SnapshotMaker {
     var staging = pool.createStaging(id.value());
     var privateRun = run.resolve(RUN_PREFIX + id.value());
     VolumeRecord record;
+    var room = new ImportRoom(pool);
     try {
       var data = DataDirectory.in(staging).path();
       var imported = importers.bring(source, data, progress);
@@ -59,14 +60,21 @@ final class SnapshotMaker {
       progress.accept(new ImportProgress("freezing", 0, 0));
       pool.freeze(staging, id);
     } catch (CloneException | InterruptedException | RuntimeException e) {
+      // Before what takes the room is removed.
+      var shortage = room.shortage();
+      room.close();
       try {
         clear(staging, privateRun);
         pool.destroy(pool.snapshot(id));
       } catch (CloneException cleaning) {
         e.addSuppressed(cleaning);
       }
+      if (shortage.isPresent()) {
+        throw new CloneException(shortage.get(), e);
+      }
       throw e;
     }
+    room.close();
     clear(staging, privateRun);
     log.info(
         "snapshot created snapshot={} source={} bytes={} millis={}",

@@ -41,6 +41,48 @@ class PoolFullTest {
     }
   }
 
+  @Test
+  void anImportThatFindsTooLittleRoomIsToldSoAndLeavesNothing() throws Exception {
+    var outer = new Sandbox();
+    try {
+      var mount = LoopMount.make("xfs", 400, outer.root());
+      try {
+        var fixture = new ServiceFixture("reflink", Sandbox.in(mount.folder()), RESERVE_MIB + "MB");
+        try {
+          tooMuchIsImported(fixture);
+        } finally {
+          fixture.close();
+        }
+      } finally {
+        mount.unmount();
+      }
+    } finally {
+      outer.close();
+    }
+  }
+
+  private static void tooMuchIsImported(ServiceFixture fixture) throws Exception {
+    var snapshot = fixture.snapshot(new Source.Empty(Sandbox.EIGHTEEN, List.of()));
+    var running = fixture.started(snapshot);
+    var tooMuch =
+        new Source.Script(
+            "postgres",
+            "CREATE TABLE t AS SELECT repeat(md5(i::text), 30) FROM generate_series(1, 1000000) i");
+
+    assertFull(() -> fixture.snapshot(new Source.Empty(Sandbox.EIGHTEEN, List.of(tooMuch))));
+
+    assertThat(Thread.currentThread().isInterrupted()).isFalse();
+    assertThat(fixture.pool.root().resolve("staging")).isEmptyDirectory();
+    assertThat(fixture.service.snapshots()).hasSize(1);
+    assertThat(fixture.sql(running, "CREATE TABLE t AS SELECT 1 AS i", "SELECT i FROM t"))
+        .containsExactly("1");
+    // xfs gives freed blocks back in the background.
+    await()
+        .atMost(Sandbox.TIMEOUT)
+        .until(() -> fixture.service.pool().freeBytes() > RESERVE_MIB * MIB);
+    fixture.started(snapshot);
+  }
+
   private static void refusedWhileABranchWrites(ServiceFixture fixture) throws Exception {
     var snapshot = fixture.snapshot(new Source.Empty(Sandbox.EIGHTEEN, List.of()));
     var running = fixture.started(snapshot);

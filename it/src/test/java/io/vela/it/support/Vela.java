@@ -266,6 +266,11 @@ public final class Vela implements AutoCloseable {
     return Http.post(httpUrl() + "/v1/branches/" + branch + "/" + verb, client("token"), "");
   }
 
+  /** The pool, as REST says it. */
+  public String pool() {
+    return Http.send(httpUrl() + "/v1/pool", client("token"));
+  }
+
   /** Why a branch is as it is, as REST says it. */
   public String why(String branch) {
     return Http.send(httpUrl() + "/v1/branches/" + branch + "/why", client("token"));

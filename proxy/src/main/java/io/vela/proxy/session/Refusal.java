@@ -21,9 +21,11 @@ final class Refusal {
   /** Of a session that must let go of its branch. */
   static ErrorMessage revoked(RouteFailure reason) {
     var state =
-        reason instanceof RouteFailure.BranchDeleted
-            ? SqlState.DATABASE_DROPPED
-            : SqlState.ADMIN_SHUTDOWN;
+        switch (reason) {
+          case RouteFailure.BranchDeleted _ -> SqlState.DATABASE_DROPPED;
+          case RouteFailure.BranchFull _, RouteFailure.AgentFailed _ -> state(reason);
+          default -> SqlState.ADMIN_SHUTDOWN;
+        };
     return ErrorMessage.fatal(state, "terminating connection: " + reason.message())
         .withDetail(reason.detail())
         .withHint(reason.hint());
@@ -186,7 +188,8 @@ final class Refusal {
       case RouteFailure.NoBranchNamed _,
           RouteFailure.NoSuchBranch _,
           RouteFailure.NoSuchBaseline _,
-          RouteFailure.NoSuchToken _ ->
+          RouteFailure.NoSuchToken _,
+          RouteFailure.NotQuarantined _ ->
           SqlState.INVALID_CATALOG_NAME;
       case RouteFailure.Malformed _, RouteFailure.Conflicting _, RouteFailure.InvalidValue _ ->
           SqlState.INVALID_PARAMETER_VALUE;
@@ -195,6 +198,7 @@ final class Refusal {
           RouteFailure.Forbidden _,
           RouteFailure.ReplicationForbidden _ ->
           SqlState.INVALID_AUTHORIZATION_SPECIFICATION;
+      case RouteFailure.BranchFull _ -> SqlState.DISK_FULL;
       case RouteFailure.NoRoom _ -> SqlState.CONFIGURATION_LIMIT_EXCEEDED;
       case RouteFailure.BranchDeleted _ -> SqlState.DATABASE_DROPPED;
       case RouteFailure.AgentFailed failed ->

@@ -53,6 +53,8 @@ class RefusalTest {
         arguments(
             new RouteFailure.NoRoom(BRANCH, new Bound(3, "limits.max-running"), List.of("dev")),
             "53400"),
+        arguments(new RouteFailure.BranchFull(BRANCH, 2, 1), "53100"),
+        arguments(new RouteFailure.NotQuarantined("0011223344556677"), "3D000"),
         arguments(new RouteFailure.CatalogUnavailable("down"), "57P03"),
         arguments(new RouteFailure.ShuttingDown(), "57P01"));
   }

@@ -11,6 +11,7 @@ import io.vela.router.route.TokenId;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -51,6 +52,16 @@ public interface Catalog extends AutoCloseable {
       SnapshotId snapshot,
       BranchSettings settings)
       throws RouteException;
+
+  /**
+   * The epoch to which the catalogue came with that pool; empty when it was never used with it.
+   *
+   * @param pool the pool's own id
+   */
+  OptionalLong poolEpoch(String pool) throws RouteException;
+
+  /** Writes down that the catalogue has come to an epoch with that pool, and who takes both. */
+  void setPoolEpoch(String pool, long epoch) throws RouteException;
 
   /** Clones without a name. */
   WarmRows warm();

@@ -24,7 +24,9 @@ import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -160,6 +162,25 @@ public final class PgCatalog implements Catalog {
       }
       throw e.asUnavailable();
     }
+  }
+
+  @Override
+  public OptionalLong poolEpoch(String id) throws RouteException {
+    return map(
+            pool.run("select epoch from pool where id = $1", UUID.fromString(id)),
+            row -> row.getLong("epoch"))
+        .stream()
+        .mapToLong(Long::longValue)
+        .findFirst();
+  }
+
+  @Override
+  public void setPoolEpoch(String id, long epoch) throws RouteException {
+    pool.run(
+        "insert into pool (id, epoch) values ($1, $2)"
+            + " on conflict (id) do update set epoch = excluded.epoch, taken_at = now()",
+        UUID.fromString(id),
+        epoch);
   }
 
   @Override

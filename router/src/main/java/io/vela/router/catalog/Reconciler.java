@@ -6,11 +6,15 @@ import io.vela.agent.CloneId;
 import io.vela.agent.CloneInfo;
 import io.vela.agent.CloneService;
 import io.vela.agent.ForcedStop;
+import io.vela.agent.PoolOwnership;
 import io.vela.agent.SnapshotId;
 import io.vela.agent.SnapshotInfo;
+import io.vela.agent.StopMode;
+import io.vela.agent.Unconfirmed;
 import io.vela.config.DeletionLimits;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
+import io.vela.router.Router.Quarantined;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -28,9 +32,13 @@ import org.slf4j.LoggerFactory;
 /**
  * Makes catalogue and pool agree when Vela starts, whatever the last one was doing when it ended.
  *
- * <p>What was never promised to anyone goes (half-made branches, warm clones, volumes without a
- * row), what was promised to go goes, and what is there stays. A branch whose clone is not there is
- * told, never made anew. Doing it twice is as doing it once, so a crash in here does no harm.
+ * <p>What was never promised to anyone goes (half-made branches and snapshots, which the pool knows
+ * to be unconfirmed, and warm clones), what was promised to go goes, and what is there stays. A
+ * branch whose clone is not there is told, never made anew. A volume that the catalogue does not
+ * know and that was whole is somebody's data: it is quarantined, which means that it stays where it
+ * is, is listed, and is removed by hand only. Where pool and catalogue did not end together (one of
+ * them came back from a backup), what the catalogue says of unfinished work is no longer true, and
+ * nothing is removed but what was promised to go. Idempotent, so a crash in here does no harm.
  */
 public final class Reconciler {
   private static final Logger log = LoggerFactory.getLogger(Reconciler.class);
@@ -55,12 +63,14 @@ public final class Reconciler {
    * @param missing branches whose clones are not
    * @param undeleted branches that were to go and could not be removed, and why
    * @param snapshots in catalogue and pool
+   * @param quarantined in the pool and not in the catalogue
    */
   public record Outcome(
       Map<BranchRow, CloneInfo> branches,
       List<BranchRow> missing,
       Map<BranchRow, RouteFailure> undeleted,
-      Map<SnapshotId, SnapshotInfo> snapshots) {}
+      Map<SnapshotId, SnapshotInfo> snapshots,
+      List<Quarantined> quarantined) {}
 
   /**
    * Puts things right.
@@ -72,15 +82,26 @@ public final class Reconciler {
       var rows = catalog.branches();
       var clones =
           agent.clones().stream().collect(Collectors.toMap(CloneInfo::id, Function.identity()));
-      refuseForeignPool(rows, clones);
+      var volumes = agent.snapshots();
+      var ownership = agent.ownership();
+      refuseForeignPool(rows, clones.size(), volumes.size(), ownership);
+      var together = takeOver(ownership);
+      var unconfirmed = agent.unconfirmed();
       var kept = new HashMap<BranchRow, CloneInfo>();
       var missing = new ArrayList<BranchRow>();
       var unfinished = new ArrayList<BranchRow>();
       for (var row : rows) {
-        var clone = clones.remove(row.cloneId());
         switch (row.phase()) {
-          case CREATING, DELETING -> unfinished.add(row);
+          case CREATING -> {
+            if (together) {
+              unfinished.add(row);
+            } else {
+              catalog.removeBranch(row.id());
+            }
+          }
+          case DELETING -> unfinished.add(row);
           case READY -> {
+            var clone = clones.remove(row.cloneId());
             if (clone == null) {
               log.error("branch without its clone branch={} clone={}", row.name(), row.cloneId());
               missing.add(row);
@@ -91,10 +112,12 @@ public final class Reconciler {
         }
       }
       var warm = catalog.warm().all();
-      warm.forEach(clones::remove);
-      var going = new HashSet<>(clones.keySet());
-      going.addAll(warm);
+      var going = new HashSet<CloneId>();
       unfinished.forEach(row -> going.add(row.cloneId()));
+      if (together) {
+        going.addAll(warm);
+        clones.keySet().stream().filter(unconfirmed.clones()::contains).forEach(going::add);
+      }
       var left = destroy(going);
       var undeleted = new HashMap<BranchRow, RouteFailure>();
       for (var row : unfinished) {
@@ -113,16 +136,20 @@ public final class Reconciler {
       }
       for (var id : warm) {
         if (!left.containsKey(id)) {
-          log.info("warm clone of an earlier Vela removed clone={}", id);
+          log.info("warm clone of an earlier Vela forgotten clone={}", id);
           catalog.warm().remove(id);
         }
       }
-      for (var id : clones.keySet()) {
-        if (!left.containsKey(id)) {
-          log.warn("clone without a branch removed clone={}", id);
-        }
+      clones.keySet().removeAll(going);
+      var quarantined = new ArrayList<Quarantined>();
+      for (var clone : clones.values()) {
+        quarantine(clone);
+        quarantined.add(new Quarantined(Quarantined.Kind.CLONE, clone.id().value()));
       }
-      return new Outcome(kept, missing, undeleted, snapshots());
+      var snapshots = snapshots(together, volumes, unconfirmed, quarantined);
+      // What is left of these was never made, is there with its row, or is quarantined by now.
+      unconfirmed.clones().stream().filter(id -> !left.containsKey(id)).forEach(agent::confirm);
+      return new Outcome(kept, missing, undeleted, snapshots, List.copyOf(quarantined));
     } catch (CloneException e) {
       throw new RouteException(
           new RouteFailure.AgentFailed("catalogue and pool could not be reconciled", e.failure()),
@@ -130,36 +157,101 @@ public final class Reconciler {
     }
   }
 
-  /**
-   * A catalogue that knows nothing is more likely the wrong one than the truth about a full pool.
-   */
-  private void refuseForeignPool(List<BranchRow> rows, Map<CloneId, CloneInfo> clones)
-      throws RouteException {
-    if (rows.isEmpty() && !clones.isEmpty() && catalog.baselines().isEmpty()) {
-      throw new RouteException(
-          new RouteFailure.AgentFailed(
-              "the catalogue is empty, but the pool holds %d clones".formatted(clones.size()),
-              new CloneFailure.StorageFailed(
-                  "they belong to another catalogue and are not touched",
-                  "Is catalog.url the right one? Else empty the pool by hand.")));
+  /** Nobody can reach it, so it needs no instance. One that does not stop is left running. */
+  private void quarantine(CloneInfo clone) {
+    log.error("clone without a branch quarantined clone={}", clone.id());
+    if (clone.running().isPresent()) {
+      try {
+        agent.stop(clone.id(), StopMode.FAST, forcedStop.times().fast());
+      } catch (CloneException e) {
+        log.warn(
+            "quarantined clone not stopped clone={} cause=\"{}\"",
+            clone.id(),
+            e.failure().message());
+      }
     }
   }
 
-  private Map<SnapshotId, SnapshotInfo> snapshots() throws RouteException, CloneException {
-    for (var removed : catalog.removeUnusedSnapshots()) {
-      log.info("unused snapshot removed snapshot={}", removed);
+  /**
+   * A catalogue that knows nothing is more likely the wrong one than the truth about a full pool,
+   * and so is one that was never used with a pool that others used.
+   */
+  private void refuseForeignPool(
+      List<BranchRow> rows, int clones, int snapshots, PoolOwnership ownership)
+      throws RouteException {
+    if (clones + snapshots == 0) {
+      return;
     }
+    var holds = "the pool holds %d clones and %d snapshots".formatted(clones, snapshots);
+    if (rows.isEmpty() && catalog.baselines().isEmpty()) {
+      throw foreign("the catalogue is empty, but " + holds, ownership);
+    }
+    if (ownership.epoch() > 0 && catalog.poolEpoch(ownership.pool()).isEmpty()) {
+      throw foreign("the catalogue is not the one of this pool, and " + holds, ownership);
+    }
+  }
+
+  private static RouteException foreign(String message, PoolOwnership ownership) {
+    var owner =
+        ownership.owner().isEmpty()
+            ? "they belong to another catalogue and are not touched"
+            : "they belong to %s and are not touched".formatted(ownership.owner());
+    return new RouteException(
+        new RouteFailure.AgentFailed(
+            message,
+            new CloneFailure.StorageFailed(
+                owner, "Are --data, catalog.url and pool.path the right ones?")));
+  }
+
+  /**
+   * Brings pool and catalogue to the same new epoch.
+   *
+   * @return whether they were at the same one, as they are unless one of them is from a backup, or
+   *     this was killed between its two steps
+   */
+  private boolean takeOver(PoolOwnership ownership) throws RouteException, CloneException {
+    long known = catalog.poolEpoch(ownership.pool()).orElse(0);
+    var together = known == ownership.epoch();
+    if (!together) {
+      log.error(
+          "pool and catalogue did not end together: nothing is removed that the catalogue does not"
+              + " know pool={} pool-epoch={} catalogue-epoch={} owner=\"{}\"",
+          ownership.pool(),
+          ownership.epoch(),
+          known,
+          ownership.owner());
+    }
+    long next = Math.max(known, ownership.epoch()) + 1;
+    catalog.setPoolEpoch(ownership.pool(), next);
+    agent.own(next);
+    return together;
+  }
+
+  private Map<SnapshotId, SnapshotInfo> snapshots(
+      boolean together,
+      List<SnapshotInfo> volumes,
+      Unconfirmed unconfirmed,
+      List<Quarantined> quarantined)
+      throws RouteException, CloneException {
+    var unused = together ? catalog.removeUnusedSnapshots() : List.<SnapshotId>of();
     var known = new HashSet<SnapshotId>();
     for (var row : catalog.snapshots()) {
       known.add(row.id());
     }
     var kept = new HashMap<SnapshotId, SnapshotInfo>();
-    for (var volume : agent.snapshots()) {
-      if (known.contains(volume.id())) {
-        kept.put(volume.id(), volume);
+    for (var volume : volumes) {
+      var id = volume.id();
+      if (known.contains(id)) {
+        kept.put(id, volume);
+      } else if (unused.contains(id)) {
+        log.info("unused snapshot removed snapshot={}", id);
+        agent.destroySnapshot(id);
+      } else if (together && unconfirmed.snapshots().contains(id)) {
+        log.info("half-made snapshot removed snapshot={}", id);
+        agent.destroySnapshot(id);
       } else {
-        log.warn("snapshot without a row removed snapshot={}", volume.id());
-        agent.destroySnapshot(volume.id());
+        log.error("snapshot without a row quarantined snapshot={}", id);
+        quarantined.add(new Quarantined(Quarantined.Kind.SNAPSHOT, id.value()));
       }
     }
     for (var id : known) {

@@ -17,6 +17,7 @@ import io.vela.router.FakeCatalog;
 import io.vela.router.FakeCloneService;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
+import io.vela.router.Router.Quarantined;
 import io.vela.router.RouterFixture;
 import io.vela.router.catalog.BranchRow.Phase;
 import java.time.Duration;
@@ -65,13 +66,76 @@ class ReconcilerTest {
 
   @ParameterizedTest
   @CsvSource({"false", "true"})
-  void aCloneWithoutARowGoes(boolean running) throws Exception {
-    volume(CloneId.random(), true, running);
+  void aHalfMadeCloneWithoutARowGoes(boolean running) throws Exception {
+    var half = CloneId.random();
+    agent.unconfirmed.add(half.value());
+    volume(half, true, running);
     try (var vela = new RouterFixture(agent, catalog)) {
       assertThat(vela.router.branches()).isEmpty();
       assertThat(agent.clones).isEmpty();
       assertThat(agent.running).isEmpty();
+      assertThat(agent.unconfirmed).isEmpty();
+      assertThat(vela.router.quarantine()).isEmpty();
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"false", "true"})
+  void aWholeCloneWithoutARowIsQuarantinedUntilItIsPurged(boolean running) throws Exception {
+    var whole = CloneId.random();
+    volume(whole, true, running);
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(agent.clones).containsExactly(whole);
+      assertThat(agent.running).isEmpty();
+      assertThat(vela.router.quarantine())
+          .containsExactly(new Quarantined(Quarantined.Kind.CLONE, whole.value()));
+      assertThatThrownBy(() -> vela.router.purge(snapshot.value()))
+          .isInstanceOf(RouteException.class)
+          .hasMessageContaining("quarantine");
+
+      vela.router.purge(whole.value());
+
+      assertThat(agent.clones).isEmpty();
+      assertThat(vela.router.quarantine()).isEmpty();
+      assertThat(agent.snapshots).containsExactly(snapshot);
+    }
+  }
+
+  @Test
+  void anOlderCatalogueRemovesNothingOfWhatCameAfterIt() throws Exception {
+    catalog.pools.put("the pool", 3L);
+    agent.own(5);
+    var halfMade = CloneId.random();
+    agent.unconfirmed.add(halfMade.value());
+    volume(halfMade, true, false);
+    var handedOut = CloneId.random();
+    catalog.warm.put(handedOut, catalog.baselines.get(VelaConfig.MAIN));
+    volume(handedOut, true, false);
+    var newer = SnapshotId.random();
+    agent.snapshots.add(newer);
+    for (int start = 0; start < 2; start++) {
+      try (var vela = new RouterFixture(agent, catalog)) {
+        assertThat(agent.clones).containsExactlyInAnyOrder(halfMade, handedOut);
+        assertThat(agent.snapshots).containsExactlyInAnyOrder(snapshot, newer);
+        assertThat(vela.router.quarantine())
+            .extracting(Quarantined::id)
+            .containsExactlyInAnyOrder(halfMade.value(), handedOut.value(), newer.value());
+      }
+    }
+    assertThat(catalog.pools).containsEntry("the pool", agent.ownership.epoch());
+    assertThat(agent.ownership.epoch()).isGreaterThan(5);
+  }
+
+  @Test
+  void theCatalogueOfAnotherPoolIsRefusedAndTouchesNothing() {
+    agent.own(5);
+    volume(CloneId.random(), true, true);
+    assertThatThrownBy(() -> new RouterFixture(agent, catalog))
+        .isInstanceOf(RouteException.class)
+        .hasMessageContaining("not the one of this pool");
+    assertThat(agent.clones).hasSize(1);
+    assertThat(agent.running).hasSize(1);
+    assertThat(agent.ownership.epoch()).isEqualTo(5);
   }
 
   @Test
@@ -200,8 +264,10 @@ class ReconcilerTest {
   }
 
   @Test
-  void snapshotsWithoutARowAndThoseUnusedGo() throws Exception {
-    agent.snapshots.add(SnapshotId.random());
+  void halfMadeSnapshotsAndThoseUnusedGo() throws Exception {
+    var half = SnapshotId.random();
+    agent.snapshots.add(half);
+    agent.unconfirmed.add(half.value());
     var old = SnapshotId.random();
     agent.snapshots.add(old);
     catalog.snapshots.put(old, new SnapshotRow(old, VelaConfig.MAIN, java.time.Instant.EPOCH));

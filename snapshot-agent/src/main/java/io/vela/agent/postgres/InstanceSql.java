@@ -130,6 +130,20 @@ public final class InstanceSql {
     return ask(databases, ActivityReader::read);
   }
 
+  /** Ends the backends of clients that have not been at rest for more than a second. */
+  public void endStatements(List<String> databases) throws CloneException {
+    ask(
+        databases,
+        session -> {
+          try (var statement = session.createStatement()) {
+            return statement.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    + " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                    + " AND state <> 'idle' AND xact_start < clock_timestamp() - interval '1 s'");
+          }
+        });
+  }
+
   /**
    * Runs a script in an ordinary session of the superuser, without a limit on its time.
    *

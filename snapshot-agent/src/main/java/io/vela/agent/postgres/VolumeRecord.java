@@ -27,7 +27,8 @@ import java.util.Properties;
  * @param bytes size of the data when it was frozen
  */
 public record VolumeRecord(Contents contents, Preload preload, boolean clean, long bytes) {
-  private static final String NAME = "vela.properties";
+  /** The file in the volume. */
+  public static final String NAME = "vela.properties";
 
   /** Room for some 50,000 roles; whoever may write the volume may not fill Vela's memory. */
   private static final int MOST_BYTES = 16 * 1024 * 1024;

@@ -46,6 +46,9 @@ final class LoopImage {
   private final Path folder;
   private final Consumer<String> say;
 
+  /** Where it is to be mounted anew; kept while that has not succeeded. */
+  private List<Path> places = List.of();
+
   /**
    * @param folder where it is mounted; the file stands beside it
    */
@@ -178,6 +181,53 @@ final class LoopImage {
         log.info("loop device not in direct mode device={} cause=\"{}\"", device, e.getMessage());
       }
     }
+  }
+
+  /** Room on the file's own file system. The file is sparse: without it nothing can be written. */
+  long hostFreeBytes() {
+    return file.toFile().getUsableSpace();
+  }
+
+  /**
+   * Ends every mount of the file system and mounts it anew, at all places where it was. After an
+   * error of its disk btrfs can only be read until it has been unmounted everywhere.
+   *
+   * @throws CloneException when something still uses it, or when it cannot be mounted
+   */
+  void mountAnew() throws CloneException {
+    try {
+      var seen = mounts();
+      if (!seen.isEmpty()) {
+        places = seen.stream().map(Mounts.Mount::folder).distinct().toList();
+      }
+      for (var mounted = mounts(); !mounted.isEmpty(); mounted = mounts()) {
+        StorageCommand.run("umount", mounted.getLast().folder().toString());
+      }
+      mount();
+      for (var place : places) {
+        // Where mounts are shared, the first has brought the others with it.
+        if (Mounts.read().at(place).isEmpty()) {
+          StorageCommand.run("mount", "--bind", folder.toString(), place.toString());
+        }
+      }
+    } catch (IOException e) {
+      throw failed("%s could not be mounted anew: %s".formatted(file, e), e);
+    }
+  }
+
+  /** Whether what is seen at the folder is this file system. */
+  boolean isMounted() {
+    try {
+      return Mounts.read().at(folder).isPresent();
+    } catch (IOException e) {
+      log.warn("mounts not read", e);
+      return true;
+    }
+  }
+
+  private List<Mounts.Mount> mounts() throws IOException, CloneException {
+    var devices = devices();
+    return Mounts.read().all().stream().filter(mount -> devices.contains(mount.source())).toList();
   }
 
   /** Ends the mount; the kernel lets go of the loop device with it. */

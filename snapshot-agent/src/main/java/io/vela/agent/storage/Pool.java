@@ -3,15 +3,17 @@ package io.vela.agent.storage;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.NoSuchSnapshot;
 import io.vela.agent.CloneFailure.PoolFull;
+import io.vela.agent.CloneFailure.PoolNotWritable;
 import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.CloneId;
+import io.vela.agent.PoolHealth;
 import io.vela.agent.PoolInfo;
+import io.vela.agent.PoolOwnership;
 import io.vela.agent.SnapshotId;
 import io.vela.agent.Usage;
 import io.vela.agent.exec.ServiceUser;
 import io.vela.config.Durability;
 import io.vela.config.value.ByteSize;
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -30,7 +32,7 @@ import java.util.function.Function;
  *
  * <p>Safe for use from several threads, each on volumes of its own. Methods block.
  */
-public final class Pool {
+public final class Pool implements AutoCloseable {
   private static final String SNAPSHOTS = "snapshots";
   private static final String CLONES = "clones";
   private static final String STAGING = "staging";
@@ -40,6 +42,10 @@ public final class Pool {
   private final ServiceUser user;
   private final ByteSize reserve;
   private final Opened opened;
+  private final PoolOwner owner;
+  private final UnconfirmedVolumes unconfirmed;
+  private final WriteProbe probe;
+  private volatile PoolHealth health = PoolHealth.GOOD;
 
   /**
    * What opening found out.
@@ -51,12 +57,21 @@ public final class Pool {
    */
   record Opened(boolean sharesBlocks, String note, Optional<LoopImage> image, boolean mounted) {}
 
-  Pool(Path root, StorageDriver driver, ServiceUser user, ByteSize reserve, Opened opened) {
+  Pool(
+      Path root,
+      StorageDriver driver,
+      ServiceUser user,
+      ByteSize reserve,
+      Opened opened,
+      PoolOwner owner) {
     this.root = root;
     this.driver = driver;
     this.user = user;
     this.reserve = reserve;
     this.opened = opened;
+    this.owner = owner;
+    this.unconfirmed = new UnconfirmedVolumes(root);
+    this.probe = new WriteProbe(root);
   }
 
   /**
@@ -73,6 +88,43 @@ public final class Pool {
     }
     // What prepares data runs as the service user, which enters volumes there by their path.
     Files.setPosixFilePermissions(staging(root), PosixFilePermissions.fromString("rwx--x--x"));
+    new UnconfirmedVolumes(root).prepare();
+  }
+
+  /** Whose the pool is. */
+  public PoolOwnership ownership() throws CloneException {
+    return owner.read();
+  }
+
+  /** Writes down that this Vela has taken the pool over. */
+  public void own(long epoch) throws CloneException {
+    owner.own(epoch);
+  }
+
+  /** The ids of volumes that were being made and were never confirmed. */
+  public Set<String> unconfirmed() throws CloneException {
+    try {
+      return unconfirmed.all();
+    } catch (IOException e) {
+      throw failed("the pool cannot be read: " + e, e);
+    }
+  }
+
+  /** The catalogue has a row of that volume, or the volume has gone. Idempotent. */
+  public void confirm(String id) throws CloneException {
+    try {
+      unconfirmed.end(id);
+    } catch (IOException e) {
+      throw failed("the pool cannot be written: " + e, e);
+    }
+  }
+
+  private void begin(String id) throws CloneException {
+    try {
+      unconfirmed.begin(id);
+    } catch (IOException e) {
+      throw failed("the pool cannot be written: " + e, e);
+    }
   }
 
   static Path staging(Path root) {
@@ -96,17 +148,95 @@ public final class Pool {
         opened.sharesBlocks(),
         root.toFile().getTotalSpace(),
         freeBytes(),
-        opened.note());
+        opened.note(),
+        health);
   }
 
   /** Of a pool in a file, its host's free space counts as well: the file is sparse. */
   private long freeBytes() {
-    long host =
+    long host = opened.image().map(LoopImage::hostFreeBytes).orElse(Long.MAX_VALUE);
+    return Math.min(host, root.toFile().getUsableSpace());
+  }
+
+  /**
+   * Looks whether the pool can be written, and what is missing. Not for the way of a client: it
+   * waits for the disk.
+   */
+  public PoolHealth look() {
+    // The folder under a mount can be written too, and is not the pool.
+    var problem =
+        opened.image().filter(image -> !image.isMounted()).isPresent()
+            ? Optional.of("it is not mounted")
+            : probe.problem();
+    long free = freeBytes();
+    if (problem.isPresent()) {
+      health =
+          new PoolHealth(
+              false, "the pool cannot be written (%s)%s".formatted(problem.get(), wanting(free)));
+    } else {
+      health = new PoolHealth(true, free < 2 * reserve.bytes() ? "the pool" + wanting(free) : "");
+    }
+    return health;
+  }
+
+  private String wanting(long free) {
+    var where =
         opened
             .image()
-            .map(image -> new File(image.file().toString()).getUsableSpace())
-            .orElse(Long.MAX_VALUE);
-    return Math.min(host, root.toFile().getUsableSpace());
+            .filter(image -> image.hostFreeBytes() <= free)
+            .map(image -> " the disk of the host on which " + image.file() + " is")
+            .orElse("");
+    return free < 2 * reserve.bytes()
+        ? "%s has %s free of %s kept in reserve"
+            .formatted(
+                where.isEmpty() ? "" : ":" + where,
+                new ByteSize(free),
+                new ByteSize(reserve.bytes()))
+        : "";
+  }
+
+  /**
+   * Whether a pool that cannot be written may come back by {@link #mountAnew}: it is in a file, and
+   * the file's disk has room again.
+   */
+  public boolean canBeMountedAnew() {
+    return ServiceUser.runningAsRoot()
+        && opened.image().filter(image -> image.hostFreeBytes() >= reserve.bytes()).isPresent();
+  }
+
+  /**
+   * Unmounts a pool in a file and mounts it again, after an error of its disk has made it readable
+   * only. Only while no instance runs and nothing is being made.
+   *
+   * @throws CloneException when something uses it, or when it cannot be written afterwards
+   */
+  public void mountAnew() throws CloneException {
+    var image = opened.image().orElseThrow();
+    close();
+    try {
+      image.mountAnew();
+      owner.lock();
+    } catch (IOException e) {
+      throw failed("the pool cannot be taken again: " + e, e);
+    }
+    if (!look().writable()) {
+      throw new CloneException(new PoolNotWritable(health.problem()));
+    }
+  }
+
+  /**
+   * Checks that an instance may run: the pool can be written, and a quarter of the reserve is left.
+   *
+   * @throws CloneException with {@link PoolNotWritable} or {@link PoolFull}
+   */
+  public void requireRoomToRun() throws CloneException {
+    long free = freeBytes();
+    if (free < reserve.bytes() / 4) {
+      throw new CloneException(new PoolFull(free, reserve.bytes()));
+    }
+    if (!health.writable()) {
+      throw new CloneException(new PoolNotWritable(health.problem()));
+    }
   }
 
   /**
@@ -118,10 +248,21 @@ public final class Pool {
     requireSpace(0);
   }
 
+  /** What is missing when writers are to stop: less than half of the reserve is left. */
+  public Optional<PoolFull> shortage() {
+    long free = freeBytes();
+    return free < reserve.bytes() / 2
+        ? Optional.of(new PoolFull(free, reserve.bytes()))
+        : Optional.empty();
+  }
+
   private void requireSpace(long needed) throws CloneException {
     long free = freeBytes();
     if (free - needed < reserve.bytes()) {
       throw new CloneException(new PoolFull(free, reserve.bytes()));
+    }
+    if (!health.writable()) {
+      throw new CloneException(new PoolNotWritable(health.problem()));
     }
   }
 
@@ -234,6 +375,7 @@ public final class Pool {
   public void freeze(Path volume, SnapshotId id) throws CloneException {
     requireSpaceFor(volume);
     takeOver(volume);
+    begin(id.value());
     driver.snapshot(volume, snapshot(id));
   }
 
@@ -250,12 +392,23 @@ public final class Pool {
     }
     requireSpaceFor(source);
     var target = clone(id);
-    driver.clone(source, target);
+    begin(id.value());
+    try {
+      driver.clone(source, target);
+    } catch (CloneException e) {
+      StorageCommand.cleanUp(e, () -> confirm(id.value()));
+      throw e;
+    }
     try {
       takeOver(target);
       return target;
     } catch (CloneException e) {
-      StorageCommand.cleanUp(e, () -> driver.destroy(target));
+      StorageCommand.cleanUp(
+          e,
+          () -> {
+            driver.destroy(target);
+            confirm(id.value());
+          });
       throw e;
     }
   }
@@ -282,6 +435,10 @@ public final class Pool {
   /** Removes a volume, complete or not; no error when it is not there. */
   public void destroy(Path volume) throws CloneException {
     driver.destroy(volume);
+    // What is removed from staging may have become a snapshot of the same id.
+    if (!volume.startsWith(staging(root))) {
+      confirm(String.valueOf(volume.getFileName()));
+    }
   }
 
   /** What a volume takes. */
@@ -294,9 +451,16 @@ public final class Pool {
    * leaves it mounted when it ends: the next start is then faster, and instances may go on.
    */
   public void unmount() throws CloneException {
+    close();
     if (opened.mounted() && opened.image().isPresent()) {
       opened.image().get().unmount();
     }
+  }
+
+  /** Lets another Vela have the pool. Idempotent. */
+  @Override
+  public void close() throws CloneException {
+    owner.close();
   }
 
   private static CloneException failed(String message, IOException cause) {

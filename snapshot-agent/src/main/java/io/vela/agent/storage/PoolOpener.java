@@ -6,6 +6,7 @@ import io.vela.agent.exec.DebianPackages;
 import io.vela.agent.exec.ServiceUser;
 import io.vela.agent.storage.StorageDriver.Probe;
 import io.vela.config.PoolConfig;
+import io.vela.config.value.ByteSize;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,17 +57,19 @@ public final class PoolOpener {
         image.dropDeleted();
       }
       boolean mounted = image.exists() && mountAgain(image, folder);
+      if (image.exists() && ServiceUser.runningAsRoot()) {
+        requireWritable(image, folder, config.reserve());
+      }
       Files.createDirectories(folder);
       if (ServiceUser.runningAsRoot() && FileSystemType.of(folder).equals(BTRFS)) {
         new DebianPackages(say).ensure("btrfs", "btrfs-progs");
       }
       var found = image.exists() ? Optional.of(image) : Optional.<LoopImage>empty();
-      var choice =
-          config.driver().equals(AUTO) ? best(config, folder, image) : named(config, folder, image);
+      var choice = choice(config, folder, image);
       if (found.isPresent()) {
         choice = new Choice(choice.driver(), inFile(image, folder), found, mounted);
       }
-      return measured(choice, config, folder);
+      return owned(choice, config, folder, data);
     } catch (IOException e) {
       throw new CloneException(
           new StorageFailed("the pool at %s cannot be used: %s".formatted(folder, e), ""), e);
@@ -83,6 +86,41 @@ public final class PoolOpener {
               .formatted(image.file()));
     }
     return false;
+  }
+
+  private Choice choice(PoolConfig config, Path folder, LoopImage image)
+      throws CloneException, InterruptedException, IOException {
+    var named = config.driver();
+    if (image.exists() && (named.equals(AUTO) || named.equals(BTRFS))) {
+      // It is Vela's own. Were it tried, one that is full would be taken for one that cannot work.
+      return onHost(driver(BTRFS), folder);
+    }
+    return named.equals(AUTO) ? best(config, folder, image) : named(config, folder, image);
+  }
+
+  /**
+   * A disk that ran full has left the pool readable only, until it is mounted anew. What an earlier
+   * Vela left running on it cannot go on and is in the way of that.
+   */
+  private void requireWritable(LoopImage image, Path folder, ByteSize reserve)
+      throws CloneException, InterruptedException {
+    var probe = new WriteProbe(folder);
+    var problem = probe.problem();
+    if (problem.isEmpty()) {
+      return;
+    }
+    var free = new ByteSize(image.hostFreeBytes());
+    if (free.bytes() >= reserve.bytes()) {
+      say.accept("%s can only be read (%s): mounting it anew".formatted(folder, problem.get()));
+      PoolUsers.end(folder);
+      image.mountAnew();
+      problem = probe.problem();
+    }
+    if (problem.isPresent()) {
+      throw failed(
+          "the pool in %s can only be read (%s); nothing in it is lost. Its disk has %s free: make room there, and start Vela again"
+              .formatted(image.file(), problem.get(), free));
+    }
   }
 
   private Choice best(PoolConfig config, Path folder, LoopImage image)
@@ -188,11 +226,23 @@ public final class PoolOpener {
     return "btrfs in the sparse file %s, mounted at %s".formatted(image.file(), folder);
   }
 
-  private Pool measured(Choice choice, PoolConfig config, Path folder)
+  private Pool owned(Choice choice, PoolConfig config, Path folder, Path data)
       throws CloneException, InterruptedException, IOException {
-    var driver = choice.driver();
     Pool.prepare(folder);
     var root = new ReachablePath(user, say).reachable(folder);
+    // Before anything in the pool is measured, removed or ended: it may be another Vela's.
+    var owner = PoolOwner.take(root, data);
+    try {
+      return measured(choice, config, folder, root, owner);
+    } catch (CloneException e) {
+      StorageCommand.cleanUp(e, owner::close);
+      throw e;
+    }
+  }
+
+  private Pool measured(Choice choice, PoolConfig config, Path folder, Path root, PoolOwner owner)
+      throws CloneException {
+    var driver = choice.driver();
     boolean shares = false;
     var note = choice.note();
     if (driver.sharesBlocks()) {
@@ -210,7 +260,7 @@ public final class PoolOpener {
       }
     }
     var opened = new Pool.Opened(shares, note, choice.image(), choice.mounted());
-    return new Pool(root, driver, user, config.reserve(), opened);
+    return new Pool(root, driver, user, config.reserve(), opened, owner);
   }
 
   private static CloneException failed(String message) {

@@ -34,6 +34,7 @@ class PoolOpenerTest {
 
   @TempDir Path temp;
   private final List<String> said = new ArrayList<>();
+  private final List<Pool> opened = new ArrayList<>();
   private Path data = Path.of("");
   private final ServiceUser user;
 
@@ -48,9 +49,17 @@ class PoolOpenerTest {
     data = Files.createDirectory(temp.resolve("data"));
   }
 
+  private void letGo() throws Exception {
+    for (var pool : opened) {
+      pool.close();
+    }
+    opened.clear();
+  }
+
   /** Whatever a test left mounted below its folder, the newest first. */
   @AfterEach
   void unmount() throws Exception {
+    letGo();
     for (var mount : Mounts.read().all().reversed()) {
       if (mount.folder().startsWith(temp)) {
         must(List.of("umount", mount.folder().toString()));
@@ -58,8 +67,12 @@ class PoolOpenerTest {
     }
   }
 
+  /** Opens the pool as the next Vela does when the one before has ended. */
   private Pool open(PoolConfig config) throws Exception {
-    return new PoolOpener(StorageDrivers.all(), user, said::add).open(config, data);
+    letGo();
+    var pool = new PoolOpener(StorageDrivers.all(), user, said::add).open(config, data);
+    opened.add(pool);
+    return pool;
   }
 
   private static PoolConfig config(String driver) {
@@ -79,6 +92,48 @@ class PoolOpenerTest {
     assertThat(info.driver()).isEqualTo("btrfs");
     assertThat(info.sharesBlocks()).isTrue();
     assertThat(said).isEmpty();
+  }
+
+  @Test
+  void aSecondOneIsRefusedWithTheHoldersName() throws Exception {
+    var first = open(at("copy", data.resolve("pool")));
+    var staged = first.createStaging("an import that is under way");
+    var opener = new PoolOpener(StorageDrivers.all(), user, said::add);
+    var other = Files.createDirectory(temp.resolve("other"));
+
+    assertFails(
+        () -> opener.open(at("copy", data.resolve("pool")), other),
+        "another Vela works on the pool",
+        "process " + ProcessHandle.current().pid(),
+        "the data directory " + data);
+
+    assertThat(staged).exists();
+    first.own(7);
+    first.close();
+    var second = opener.open(at("copy", data.resolve("pool")), other);
+    opened.add(second);
+    assertThat(second.ownership().epoch()).isEqualTo(7);
+    assertThat(second.ownership().owner()).contains(data.toString());
+    for (var file : List.of("pool.id", "pool.lock")) {
+      assertThat(Files.getPosixFilePermissions(data.resolve("pool").resolve(file)))
+          .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+    }
+  }
+
+  @Test
+  void whatIsBeingMadeIsKnownUntilItIsConfirmedOrGone() throws Exception {
+    var pool = open(at("copy", data.resolve("pool")));
+    var snapshot = SnapshotId.random();
+    pool.freeze(pool.createStaging(snapshot.value()), snapshot);
+    pool.destroy(pool.staging(snapshot.value()));
+    var kept = CloneId.random();
+    pool.createClone(snapshot, kept);
+    var gone = CloneId.random();
+    pool.destroy(pool.createClone(snapshot, gone));
+
+    assertThat(pool.unconfirmed()).containsExactlyInAnyOrder(snapshot.value(), kept.value());
+    pool.confirm(kept.value());
+    assertThat(pool.unconfirmed()).containsExactly(snapshot.value());
   }
 
   @Test
@@ -126,6 +181,7 @@ class PoolOpenerTest {
     assertThat(loopDevices()).hasSize(1);
 
     // Not mounted, as after a restart of the host.
+    letGo();
     first.unmount();
     assertThat(loopDevices()).isEmpty();
     said.clear();

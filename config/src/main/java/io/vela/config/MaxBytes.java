@@ -1,0 +1,77 @@
+package io.vela.config;
+
+import io.vela.config.value.ByteSize;
+import java.util.regex.Pattern;
+
+/** The most of the pool that a branch may take for itself, apart from what it shares. */
+public sealed interface MaxBytes {
+  /** Half the pool: no branch takes it all, and no ordinary one comes near. */
+  MaxBytes DEFAULT = new Share(50);
+
+  /**
+   * That much.
+   *
+   * @param size positive
+   */
+  record Size(ByteSize size) implements MaxBytes {
+    public Size {
+      if (size.bytes() == 0) {
+        throw new IllegalArgumentException("max-bytes must be positive");
+      }
+    }
+
+    @Override
+    public long of(long poolBytes) {
+      return size.bytes();
+    }
+
+    @Override
+    public String toString() {
+      return size.toString();
+    }
+  }
+
+  /**
+   * A part of the pool.
+   *
+   * @param percent 1 to 100
+   */
+  record Share(int percent) implements MaxBytes {
+    static final Pattern FORM = Pattern.compile("(\\d{1,3})%");
+
+    public Share {
+      if (percent < 1 || percent > 100) {
+        throw new IllegalArgumentException("expected 1% to 100%, or a size such as 10GB");
+      }
+    }
+
+    @Override
+    public long of(long poolBytes) {
+      return poolBytes / 100 * percent;
+    }
+
+    @Override
+    public String toString() {
+      return percent + "%";
+    }
+  }
+
+  /**
+   * In bytes.
+   *
+   * @param poolBytes size of the pool
+   */
+  long of(long poolBytes);
+
+  /**
+   * Parses {@code 50%} or {@code 10GB}.
+   *
+   * @throws IllegalArgumentException for anything else
+   */
+  static MaxBytes parse(String text) {
+    var share = Share.FORM.matcher(text.strip());
+    return share.matches()
+        ? new Share(Integer.parseInt(share.group(1)))
+        : new Size(ByteSize.parse(text));
+  }
+}

@@ -1,0 +1,131 @@
+package io.vela.router;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.vela.agent.CloneFailure.PoolFull;
+import io.vela.agent.CloneId;
+import io.vela.config.BackendPolicy;
+import io.vela.config.BranchPolicy;
+import io.vela.config.Durability;
+import io.vela.config.MaxBytes;
+import io.vela.config.ParkPolicy;
+import io.vela.config.value.ByteSize;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** No branch takes the room of all. */
+@Timeout(60)
+class SpaceGuardTest {
+  private static final long MIB = 1 << 20;
+  private RouterFixture vela;
+  private FakeSession writer;
+  private FakeSession other;
+  private CloneId written;
+  private CloneId otherClone;
+
+  @BeforeEach
+  void twoBranchesAtWork() throws Exception {
+    vela = new RouterFixture();
+    vela.policy(
+        new BranchPolicy(
+            List.of("*"),
+            Duration.ofHours(1),
+            Durability.RELAXED,
+            false,
+            0,
+            ParkPolicy.DEFAULT,
+            BackendPolicy.DEFAULT,
+            new MaxBytes.Size(new ByteSize(10 * MIB))));
+    writer = vela.connect("pr-1");
+    written = vela.agent.clones.iterator().next();
+    other = vela.connect("pr-2");
+    otherClone =
+        vela.agent.clones.stream().filter(id -> !id.equals(written)).findFirst().orElseThrow();
+    writer.isAtWork();
+    other.isAtWork();
+    takes(written, 5 * MIB);
+    takes(otherClone, 5 * MIB);
+    look();
+  }
+
+  @AfterEach
+  void close() {
+    vela.close();
+  }
+
+  private void takes(CloneId clone, long bytes) {
+    vela.agent.exclusiveBytes.put(clone, bytes);
+  }
+
+  /** Lets the guard look once, and waits until it has. */
+  private void look() {
+    await().until(vela::isAtRest);
+    vela.time.pass(Duration.ofSeconds(5));
+    await().until(vela::isAtRest);
+  }
+
+  @Test
+  void aBranchThatGrowsBeyondItsLimitIsToldSoAndTheOtherIsNot() throws Exception {
+    var resting = vela.connect("pr-1");
+    look();
+    assertThat(writer.ended).isNotDone();
+
+    takes(written, 12 * MIB);
+    look();
+
+    assertThat(writer.ended.getNow(new RouteFailure.ShuttingDown()))
+        .isInstanceOfSatisfying(
+            RouteFailure.BranchFull.class,
+            full -> {
+              assertThat(full.bytes()).isEqualTo(12 * MIB);
+              assertThat(full.limit()).isEqualTo(10 * MIB);
+            });
+    assertThat(vela.agent.count("endStatements")).isEqualTo(1);
+    assertThat(resting.ended).isNotDone();
+    assertThat(other.ended).isNotDone();
+  }
+
+  @Test
+  void aFullBranchIsLetInAndMayFreeRoom() throws Exception {
+    takes(written, 12 * MIB);
+    look();
+    var cleaner = vela.connect("pr-1");
+    cleaner.isAtWork();
+    look();
+    takes(written, 9 * MIB);
+    look();
+    assertThat(cleaner.ended).isNotDone();
+
+    takes(written, 13 * MIB);
+    look();
+    assertThat(cleaner.ended).isDone();
+  }
+
+  @Test
+  void whenHalfTheReserveIsGoneTheOneThatGrowsMostStops() {
+    takes(written, 8 * MIB);
+    takes(otherClone, 6 * MIB);
+    vela.agent.freeBytes = 40;
+    look();
+
+    assertThat(writer.ended.getNow(new RouteFailure.ShuttingDown()))
+        .isInstanceOfSatisfying(
+            RouteFailure.AgentFailed.class,
+            failed -> assertThat(failed.cause()).isEqualTo(new PoolFull(40, 100)));
+    assertThat(other.ended).isNotDone();
+  }
+
+  @Test
+  void whenThreeQuartersOfTheReserveAreGoneAllStop() {
+    vela.agent.freeBytes = 20;
+    look();
+
+    assertThat(writer.ended).isDone();
+    assertThat(other.ended).isDone();
+  }
+}
