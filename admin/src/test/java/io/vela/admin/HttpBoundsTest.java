@@ -221,7 +221,8 @@ final class HttpBoundsTest {
   void aHeadIsBounded() throws Exception {
     assertThat(get("/healthz", "Host: localhost", "X: " + "y".repeat(9000)))
         .matches("(?s)HTTP/1.[01] 431 .*");
-    assertThat(get("/healthz?" + "y".repeat(5000), "Host: localhost")).matches("(?s)HTTP/1.[01] 414 .*");
+    assertThat(get("/healthz?" + "y".repeat(5000), "Host: localhost"))
+        .matches("(?s)HTTP/1.[01] 414 .*");
   }
 
   @Test

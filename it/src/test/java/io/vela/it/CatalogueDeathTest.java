@@ -28,7 +28,7 @@ class CatalogueDeathTest {
   @BeforeAll
   static void start() {
     scratch = new Scratch();
-    vela = Vela.start(scratch.data());
+    vela = Vela.start(scratch.data(), "--demo");
   }
 
   @AfterAll
@@ -37,10 +37,13 @@ class CatalogueDeathTest {
     scratch.close();
   }
 
-  /** Its postmaster, as this host numbers it: its own file may number it otherwise. */
+  /** Its postmaster, among what this Vela has started: others may run on this host. */
   private static ProcessHandle postmaster() {
     var serving =
-        ProcessHandle.allProcesses().filter(CatalogueDeathTest::servesTheCatalogue).toList();
+        ProcessHandle.of(vela.pid()).stream()
+            .flatMap(ProcessHandle::descendants)
+            .filter(CatalogueDeathTest::servesTheCatalogue)
+            .toList();
     return serving.stream()
         .filter(process -> process.parent().filter(serving::contains).isEmpty())
         .findFirst()

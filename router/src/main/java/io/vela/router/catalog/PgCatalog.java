@@ -167,7 +167,7 @@ public final class PgCatalog implements Catalog {
   @Override
   public OptionalLong poolEpoch(String id) throws RouteException {
     return map(
-            pool.run("select epoch from pool where id = $1", UUID.fromString(id)),
+            pool.read("select epoch from pool where id = $1", UUID.fromString(id)),
             row -> row.getLong("epoch"))
         .stream()
         .mapToLong(Long::longValue)
@@ -176,7 +176,9 @@ public final class PgCatalog implements Catalog {
 
   @Override
   public void setPoolEpoch(String id, long epoch) throws RouteException {
-    pool.run(
+    // Sent twice, it sets the same value again.
+    var _ =
+        pool.write(
         "insert into pool (id, epoch) values ($1, $2)"
             + " on conflict (id) do update set epoch = excluded.epoch, taken_at = now()",
         UUID.fromString(id),
