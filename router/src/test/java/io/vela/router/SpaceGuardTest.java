@@ -10,6 +10,7 @@ import io.vela.config.BranchPolicy;
 import io.vela.config.Durability;
 import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy;
+import io.vela.config.TokenPolicy;
 import io.vela.config.value.ByteSize;
 import java.time.Duration;
 import java.util.List;
@@ -40,6 +41,7 @@ class SpaceGuardTest {
             0,
             ParkPolicy.DEFAULT,
             BackendPolicy.DEFAULT,
+            TokenPolicy.DEFAULT,
             new MaxBytes.Size(new ByteSize(10 * MIB))));
     writer = vela.connect("pr-1");
     written = vela.agent.clones.iterator().next();

@@ -5,6 +5,7 @@ import io.vela.agent.CloneFailure.QueryFailed;
 import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.exec.ProcessSignal;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.isolation.IsolationLevel;
 import io.vela.agent.isolation.Launcher;
 import io.vela.agent.isolation.Launchers;
 import io.vela.agent.postgres.DataDirectory;
@@ -115,6 +116,7 @@ public final class LocalCloneService implements CloneService {
     try {
       var found = Launchers.best(user, run, pool.root(), InstanceFiles.common(run));
       log.info("isolation level={} shortfall=\"{}\"", found.launcher().level(), found.shortfall());
+      pool.letPass(found.launcher().level() == IsolationLevel.NONE);
       return found.launcher();
     } catch (IOException e) {
       throw new CloneException(

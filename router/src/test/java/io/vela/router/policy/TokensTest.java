@@ -229,7 +229,8 @@ class TokensTest {
         standard.warm(),
         standard.parking(),
         standard.backends(),
-        new TokenPolicy(lifetime));
+        new TokenPolicy(lifetime),
+        standard.maxBytes());
   }
 
   private Router.IssuedToken system(TokenRight... rights) throws Exception {

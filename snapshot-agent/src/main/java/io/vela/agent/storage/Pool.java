@@ -413,10 +413,28 @@ public final class Pool implements AutoCloseable {
     }
   }
 
+  /**
+   * Lets the service user pass through the folder of clones to one that it knows by name, or not.
+   * It needs that only on hosts where instances cannot be shown their clones by mounts.
+   */
+  public void letPass(boolean passing) throws CloneException {
+    try {
+      Files.setPosixFilePermissions(
+          root.resolve(CLONES),
+          PosixFilePermissions.fromString(passing ? "rwx--x--x" : "rwx------"));
+    } catch (IOException e) {
+      throw failed("the pool cannot be prepared: " + e, e);
+    }
+  }
+
   /** The volume's own folder, with Vela's record, is Vela's; the service user's is the data. */
   private void takeOver(Path volume) throws CloneException {
     try {
       user.disown(volume);
+      if (user.isOther()) {
+        // Who may pass through the folder above may pass through this one too: see letPass.
+        Files.setPosixFilePermissions(volume, PosixFilePermissions.fromString("rwx--x--x"));
+      }
     } catch (IOException e) {
       throw failed("%s cannot be taken over: %s".formatted(volume, e), e);
     }
