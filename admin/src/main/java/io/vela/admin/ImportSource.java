@@ -14,9 +14,8 @@ import java.util.Optional;
 
 /**
  * Where a baseline comes from, as people write it: {@code postgresql://user@host:port/} (the URI of
- * libpq, "Connection URIs" in Postgres's documentation, without a database, and of its parameters those of
- * TLS) or {@code
- * dir:/path}.
+ * libpq, "Connection URIs" in Postgres's documentation, without a database, and of its parameters
+ * those of TLS) or {@code dir:/path}.
  */
 public final class ImportSource {
   private static final int POSTGRES_PORT = 5432;

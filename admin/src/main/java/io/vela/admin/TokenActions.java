@@ -75,8 +75,7 @@ final class TokenActions {
           .put(
               "url",
               "postgresql://%s:%s@%s/%s"
-                  .formatted(
-                      encode(user), encode(token.secret().reveal()), address, encode(name)));
+                  .formatted(encode(user), encode(token.secret().reveal()), address, encode(name)));
     }
     return Reply.created(json);
   }

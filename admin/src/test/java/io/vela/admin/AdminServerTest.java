@@ -498,8 +498,7 @@ final class AdminServerTest {
 
   @Test
   void aSystemTokenHasNoConnectionString() throws Exception {
-    assertThat(
-            json(post("/v1/tokens", "{\"system\":true,\"rights\":[\"admin\"]}")).fieldNames())
+    assertThat(json(post("/v1/tokens", "{\"system\":true,\"rights\":[\"admin\"]}")).fieldNames())
         .containsExactlyInAnyOrder("id", "secret", "bearer", "roles", "superuser");
   }
 

@@ -1,5 +1,7 @@
 package io.vela.config;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.vela.config.ConfigException.ConfigError;
 import io.vela.config.ConnectionLimits.Keepalive;
 import io.vela.config.value.BaselineName;
@@ -7,6 +9,7 @@ import io.vela.config.value.ByteSize;
 import io.vela.config.value.Durations;
 import io.vela.config.value.HostPort;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -21,6 +24,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.api.lowlevel.Parse;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.Node;
@@ -47,14 +51,24 @@ public final class ConfigLoader {
   /** Reads a file. Blocks. */
   public VelaConfig load(Path file) throws ConfigException {
     try {
-      return parse(
-          file.toString(), file.toAbsolutePath().resolveSibling(""), Files.readString(file));
+      return parse(file.toString(), file.toAbsolutePath().resolveSibling(""), text(file));
     } catch (NoSuchFileException e) {
       throw failed(file.toString(), 0, "the file does not exist");
     } catch (CharacterCodingException e) {
       throw failed(file.toString(), 0, "the file is not UTF-8");
     } catch (IOException e) {
       throw failed(file.toString(), 0, "the file cannot be read: " + e.getMessage());
+    }
+  }
+
+  private static String text(Path file) throws IOException, ConfigException {
+    try (var in = Files.newInputStream(file)) {
+      var bytes = in.readNBytes(YamlBounds.MAX_BYTES + 1);
+      if (bytes.length > YamlBounds.MAX_BYTES) {
+        throw failed(
+            file.toString(), 0, "the file is longer than %d bytes".formatted(YamlBounds.MAX_BYTES));
+      }
+      return UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
     }
   }
 
@@ -65,11 +79,11 @@ public final class ConfigLoader {
    * @param folder what its paths are relative to
    */
   public VelaConfig parse(String file, Path folder, String text) throws ConfigException {
+    var settings = LoadSettings.builder().setLabel(file).setUseMarks(true).build();
     Optional<Node> document;
     try {
-      document =
-          new Compose(LoadSettings.builder().setLabel(file).setUseMarks(true).build())
-              .composeString(text);
+      YamlBounds.check(file, new Parse(settings).parseString(text));
+      document = new Compose(settings).composeString(text);
     } catch (MarkedYamlEngineException e) {
       int line = e.getProblemMark().map(mark -> mark.getLine() + 1).orElse(0);
       throw failed(file, line, "not YAML: " + e.getProblem());

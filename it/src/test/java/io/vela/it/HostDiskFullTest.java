@@ -87,8 +87,7 @@ final class HostDiskFullTest {
         await()
             .atMost(LIMIT)
             .ignoreExceptionsInstanceOf(SQLException.class)
-            .untilAsserted(
-                () -> assertThat(rows(vela, ledger.getKey())).containsAll(acknowledged));
+            .untilAsserted(() -> assertThat(rows(vela, ledger.getKey())).containsAll(acknowledged));
       }
       execute(vela, "three", "CREATE TABLE t AS SELECT 1");
       assertThat(vela.cli("branch", "delete", "three", "--force").code()).isZero();

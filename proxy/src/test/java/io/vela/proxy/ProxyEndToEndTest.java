@@ -284,9 +284,7 @@ class ProxyEndToEndTest {
   @Test
   void aBadTokenLooksLikeAWrongPassword() {
     router.refuses =
-        _ ->
-            Optional.of(
-                new RouteFailure.BadToken("k3f9x2", RouteFailure.BadToken.Reason.EXPIRED));
+        _ -> Optional.of(new RouteFailure.BadToken("k3f9x2", RouteFailure.BadToken.Reason.EXPIRED));
     assertRefused(
         () -> connectTo("app", "app~k3f9x2", "right"),
         "28P01",

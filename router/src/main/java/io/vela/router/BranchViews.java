@@ -201,9 +201,7 @@ final class BranchViews {
         branch.lastTry().flatMap(this::describe).ifPresent(reasons::add);
       }
       sleepsAt =
-          idle.plan(branch.row().get().cloneId())
-              .flatMap(IdleSuspender.Plan::sleepsAt)
-              .map(shown);
+          idle.plan(branch.row().get().cloneId()).flatMap(IdleSuspender.Plan::sleepsAt).map(shown);
     }
     return new Why(
         branch.name(),

@@ -7,10 +7,11 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 
 /**
- * Time that passes as a stopwatch's does: it begins with the host's clock and goes on at the pace of
- * its monotonic one, whatever is set meanwhile by hand, by a time server or by moving a virtual
+ * Time that passes as a stopwatch's does: it begins with the host's clock and goes on at the pace
+ * of its monotonic one, whatever is set meanwhile by hand, by a time server or by moving a virtual
  * machine. All that is waited for or counted goes by it: how long a session is quiet, when a branch
- * sleeps, when something is tried again. What holds until a date (a token) goes by the host's clock.
+ * sleeps, when something is tried again. What holds until a date (a token) goes by the host's
+ * clock.
  */
 public final class SteadyClock extends Clock {
   /** The one time of this process: sessions and branches are compared. */

@@ -206,8 +206,7 @@ class BrokenByItsOwnerTest {
 
     assertThat(
             fixture.sql(
-                id,
-                "SELECT backend_type FROM pg_stat_activity WHERE backend_type LIKE 'logical%'"))
+                id, "SELECT backend_type FROM pg_stat_activity WHERE backend_type LIKE 'logical%'"))
         .isEmpty();
     assertThat(fixture.service.activity(id).uses()).isEmpty();
     fixture.sql(

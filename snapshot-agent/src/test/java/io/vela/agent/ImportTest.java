@@ -189,8 +189,7 @@ class ImportTest {
 
   @Test
   void aDirectoryIsReadAsItsOwner() throws Exception {
-    org.junit.jupiter.api.Assumptions.assumeTrue(
-        io.vela.agent.exec.ServiceUser.runningAsRoot());
+    org.junit.jupiter.api.Assumptions.assumeTrue(io.vela.agent.exec.ServiceUser.runningAsRoot());
     var data = sandbox.cluster(Sandbox.FIFTEEN, "production");
     new io.vela.agent.file.UntrustedFolder(sandbox.root().resolve("production"))
         .giveTo(new io.vela.agent.file.Owner(54321, 54321));
@@ -229,12 +228,7 @@ class ImportTest {
     var other = sandbox.root().resolve("other/server.crt").toString();
 
     assertThat(
-            failure(
-                    physical(
-                        production,
-                        "postgres",
-                        "secret",
-                        tls(TlsMode.VERIFY_FULL, other)))
+            failure(physical(production, "postgres", "secret", tls(TlsMode.VERIFY_FULL, other)))
                 .message())
         .containsIgnoringCase("SSL error");
     phases(
@@ -262,8 +256,7 @@ class ImportTest {
 
   private List<String> phases(Source source) throws Exception {
     var phases = new ArrayList<String>();
-    fixture.service.createSnapshot(
-        SnapshotId.random(), source, step -> phases.add(step.phase()));
+    fixture.service.createSnapshot(SnapshotId.random(), source, step -> phases.add(step.phase()));
     return phases;
   }
 
@@ -273,9 +266,24 @@ class ImportTest {
     var key = folder.resolve("server.key");
     var made =
         Command.of(
-                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-                "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "" + key, "-out", "" + crt)
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=127.0.0.1",
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+                "-keyout",
+                "" + key,
+                "-out",
+                "" + crt)
             .run();
     assertThat(made.ok()).as(made.detail()).isTrue();
     sandbox.user().ownOne(crt);

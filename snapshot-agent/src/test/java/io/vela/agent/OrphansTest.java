@@ -98,9 +98,7 @@ class OrphansTest {
       assertThat(next.clones()).isEmpty();
     } finally {
       shell("fsfreeze -u", volume.toString());
-      await()
-          .atMost(Sandbox.TIMEOUT)
-          .until(() -> worksOn(volume.resolve("file")).isEmpty());
+      await().atMost(Sandbox.TIMEOUT).until(() -> worksOn(volume.resolve("file")).isEmpty());
       shell("umount", volume.toString());
     }
     fixture.open();

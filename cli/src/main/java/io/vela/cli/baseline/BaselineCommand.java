@@ -70,8 +70,8 @@ public final class BaselineCommand {
               paramLabel = "SOURCE",
               description =
                   "postgresql://USER@HOST:PORT/?sslmode=MODE of a running server (sslrootcert,"
-                      + " sslcert and sslkey too), or dir:PATH of a stopped one's data directory, on"
-                      + " Vela's host.")
+                      + " sslcert and sslkey too), or dir:PATH of a stopped one's data directory,"
+                      + " on Vela's host.")
           String from)
       throws CliException {
     var body = new JsonObject().put("name", name.value());

@@ -62,8 +62,7 @@ final class LogFields {
         bounded.length() < SHORTEST_SECRET
             ? bounded
             : new UntrustedText(bounded).withoutSecrets().raw();
-    return new UntrustedText(told.replace("\\", "\\\\").replace("\"", "\\\""))
-        .line(LONGEST_VALUE);
+    return new UntrustedText(told.replace("\\", "\\\\").replace("\"", "\\\"")).line(LONGEST_VALUE);
   }
 
   private static String text(@Nullable Object value) {

@@ -62,8 +62,7 @@ final class ReadyLine {
     var token = issued.get().token();
     return line(
         "%s~%s:%s"
-            .formatted(
-                encode(issued.get().role()), token.id(), encode(token.secret().reveal())),
+            .formatted(encode(issued.get().role()), token.id(), encode(token.secret().reveal())),
         issued.get().database(),
         BRANCH.value());
   }

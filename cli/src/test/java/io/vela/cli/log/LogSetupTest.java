@@ -69,10 +69,10 @@ class LogSetupTest {
 
     assertThat(line())
         .isEqualTo(
-            "level=INFO logger=Test session refused"
-                + " role=\"x\\ntime=2026-11-29T00:00:00.000Z level=ERROR logger=Up forged\\u001b[2J\""
-                + " message=\"x\\ntime=2026-11-29T00:00:00.000Z level=ERROR logger=Up"
-                + " forged\\u001b[2J\" \"\"");
+            "level=INFO logger=Test session refused role=\"x\\n"
+                + "time=2026-11-29T00:00:00.000Z level=ERROR logger=Up forged\\u001b[2J\""
+                + " message=\"x\\n"
+                + "time=2026-11-29T00:00:00.000Z level=ERROR logger=Up forged\\u001b[2J\" \"\"");
   }
 
   @Test
@@ -82,7 +82,8 @@ class LogSetupTest {
     assertThat(lines()).filteredOn(line -> line.startsWith("time=")).hasSize(1);
     assertThat(lines().subList(1, lines().size())).allMatch(line -> line.startsWith("\t"));
     assertThat(lines()).noneMatch(line -> line.contains("\u001b"));
-    assertThat(lines()).anyMatch(line -> line.startsWith("\tCaused by: java.sql.SQLException: x\\n"));
+    assertThat(lines())
+        .anyMatch(line -> line.startsWith("\tCaused by: java.sql.SQLException: x\\n"));
   }
 
   @Test
@@ -91,8 +92,7 @@ class LogSetupTest {
 
     assertThat(line())
         .isEqualTo(
-            "level=INFO logger=Library"
-                + " message=\"said role=x\\nlevel=ERROR \\\"quoted\\\"\"");
+            "level=INFO logger=Library" + " message=\"said role=x\\nlevel=ERROR \\\"quoted\\\"\"");
   }
 
   @Test

@@ -39,7 +39,8 @@ public record UntrustedText(String raw) {
   private static final List<Redaction> SECRETS =
       List.of(
           // A URL's password, which ends at the last at sign before the host.
-          new Redaction("(?i)\\b([a-z][a-z0-9+.-]*+://[^\\s:/@]*+):[^\\s/]*@", "$1:" + HIDDEN + "@"),
+          new Redaction(
+              "(?i)\\b([a-z][a-z0-9+.-]*+://[^\\s:/@]*+):[^\\s/]*@", "$1:" + HIDDEN + "@"),
           new Redaction("(?i)(password\\s*+=\\s*+)(?:" + QUOTED + "|[^\\s&;]++)", "$1" + HIDDEN),
           new Redaction("(?i)(password\\s++)(?:" + QUOTED + ")", "$1" + HIDDEN),
           new Redaction("SCRAM-SHA-256\\$[^\\s'\"]++", "SCRAM-SHA-256\\$" + HIDDEN),

@@ -68,7 +68,8 @@ class UntrustedTextTest {
         .isEqualTo(
             """
             2026-11-29 04:00:00 UTC [12] ERROR:  syntax error
-            2026-11-29 04:00:01 UTC [1] LOG:  terminating any other active server processes""");
+            2026-11-29 04:00:01 UTC [1] LOG:  terminating any other active server processes\
+            """);
   }
 
   @Test
@@ -81,7 +82,8 @@ class UntrustedTextTest {
 
   @Test
   void hostileTextTakesNoTime() {
-    for (var piece : new String[] {"password='", "/a", "a://", "STATEMENT: \n\t", "PASSWORD 'a''"}) {
+    for (var piece :
+        new String[] {"password='", "/a", "a://", "STATEMENT: \n\t", "PASSWORD 'a''"}) {
       new UntrustedText(piece.repeat(100_000)).forClient();
     }
     assertThat(new UntrustedText("a://" + ":".repeat(100_000)).forClient()).isNotEmpty();

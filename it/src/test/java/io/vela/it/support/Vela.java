@@ -222,8 +222,7 @@ public final class Vela implements AutoCloseable {
   public synchronized Login superuser() {
     if (superuser.isEmpty()) {
       var token =
-          mint(
-              "{\"system\": true, \"role\": \"postgres\", \"rights\": [\"connect\", \"create\"]}");
+          mint("{\"system\": true, \"role\": \"postgres\", \"rights\": [\"connect\", \"create\"]}");
       superuser = Optional.of(new Login("postgres~" + token.id(), token.secret()));
     }
     return superuser.get();

@@ -11,7 +11,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What the log says of one session: a line when it begins, one when it ends, one when it is
- * refused. What a client sent is escaped where the log is written. Connections that come and go without asking for anything are told at debug level only.
+ * refused. What a client sent is escaped where the log is written. Connections that come and go
+ * without asking for anything are told at debug level only.
  */
 final class SessionLog {
   private static final Logger log = LoggerFactory.getLogger(Session.class);

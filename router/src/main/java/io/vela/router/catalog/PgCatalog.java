@@ -179,10 +179,10 @@ public final class PgCatalog implements Catalog {
     // Sent twice, it sets the same value again.
     var _ =
         pool.write(
-        "insert into pool (id, epoch) values ($1, $2)"
-            + " on conflict (id) do update set epoch = excluded.epoch, taken_at = now()",
-        UUID.fromString(id),
-        epoch);
+            "insert into pool (id, epoch) values ($1, $2)"
+                + " on conflict (id) do update set epoch = excluded.epoch, taken_at = now()",
+            UUID.fromString(id),
+            epoch);
   }
 
   @Override
@@ -370,9 +370,9 @@ public final class PgCatalog implements Catalog {
   public List<TokenId> pruneTokens(Instant before, Set<TokenId> kept) throws RouteException {
     return map(
         pool.write(
-            "delete from token where coalesce(revoked_at, expires_at) < $1 and id <> all ($2)"
-                + " returning id",
-            before.atOffset(ZoneOffset.UTC),
+                "delete from token where coalesce(revoked_at, expires_at) < $1 and id <> all ($2)"
+                    + " returning id",
+                before.atOffset(ZoneOffset.UTC),
                 kept.stream().map(TokenId::value).toArray(String[]::new))
             .rows(),
         row -> new TokenId(row.getString("id")));

@@ -112,8 +112,7 @@ class BranchLifeTest {
 
     assertThat(why.summary()).contains("Postgres did not start");
     assertThat(why.reasons())
-        .containsExactly(
-            "LOG:  starting PostgreSQL", "FATAL:  configuration file contains errors");
+        .containsExactly("LOG:  starting PostgreSQL", "FATAL:  configuration file contains errors");
   }
 
   @Test

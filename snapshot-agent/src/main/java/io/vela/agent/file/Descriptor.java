@@ -107,8 +107,7 @@ final class Descriptor implements AutoCloseable {
 
   /** Opens a folder in this one to work in it, not to list it. */
   Descriptor folder(String name) throws IOException {
-    return open(
-        number, name, NAME_ONLY | MACHINE.folderOnly | MACHINE.noFollow, 0, shown(name));
+    return open(number, name, NAME_ONLY | MACHINE.folderOnly | MACHINE.noFollow, 0, shown(name));
   }
 
   /** Opens this folder so that it can be listed. */
@@ -189,8 +188,7 @@ final class Descriptor implements AutoCloseable {
       }
       var entries = calls.buffer(LIST_BYTES);
       while (true) {
-        long length =
-            check(calls.call(MACHINE.list, number, entries.address(), LIST_BYTES, 0, 0));
+        long length = check(calls.call(MACHINE.list, number, entries.address(), LIST_BYTES, 0, 0));
         var names = names(entries, length);
         if (length == 0 || !names.isEmpty()) {
           return names;
@@ -244,8 +242,7 @@ final class Descriptor implements AutoCloseable {
       MemorySegment.copy(content, 0, buffer, ValueLayout.JAVA_BYTE, 0, content.length);
       for (long at = 0; at < content.length; ) {
         long written =
-            calls.call(
-                MACHINE.write, number, buffer.address() + at, content.length - at, 0, 0);
+            calls.call(MACHINE.write, number, buffer.address() + at, content.length - at, 0, 0);
         if (written != -SystemCalls.INTERRUPTED) {
           at += check(written);
         }
@@ -304,8 +301,7 @@ final class Descriptor implements AutoCloseable {
     at(
         name,
         calls ->
-            calls.call(
-                MACHINE.makeFolder, number, calls.name(name).address(), OWNER_ALL, 0, 0));
+            calls.call(MACHINE.makeFolder, number, calls.name(name).address(), OWNER_ALL, 0, 0));
   }
 
   /** Removes an entry that is no folder; false when it is one. */
@@ -326,8 +322,7 @@ final class Descriptor implements AutoCloseable {
     at(
         name,
         calls ->
-            calls.call(
-                MACHINE.unlink, number, calls.name(name).address(), AT_REMOVE_FOLDER, 0, 0));
+            calls.call(MACHINE.unlink, number, calls.name(name).address(), AT_REMOVE_FOLDER, 0, 0));
   }
 
   /** Removes a subvolume of btrfs in this folder; false when it stays. */
@@ -336,8 +331,7 @@ final class Descriptor implements AutoCloseable {
         var folder = listable()) {
       var argument = calls.buffer(SUBVOLUME_ARGUMENT_BYTES);
       argument.setString(SUBVOLUME_NAME_AT, name, StandardCharsets.ISO_8859_1);
-      return calls.call(
-              MACHINE.control, folder.number, DESTROY_SUBVOLUME, argument.address(), 0, 0)
+      return calls.call(MACHINE.control, folder.number, DESTROY_SUBVOLUME, argument.address(), 0, 0)
           == 0;
     }
   }

@@ -10,7 +10,13 @@ package io.vela.agent.file;
  * @param mounted whether another file system is mounted there
  */
 public record FileStatus(
-    FileKind kind, int permissions, Owner owner, long links, long device, long bytes, boolean mounted) {
+    FileKind kind,
+    int permissions,
+    Owner owner,
+    long links,
+    long device,
+    long bytes,
+    boolean mounted) {
   private static final int SET_ID = 06000;
 
   /** Whether it is a plain file. */

@@ -8,8 +8,7 @@ enum Machine {
   X86_64(0x10000, 0x20000, 0, 1, 3, 8, 74, 217, 257, 258, 260, 263, 264, 268, 332, 16),
   AARCH64(0x4000, 0x8000, 63, 64, 57, 62, 82, 61, 56, 34, 54, 35, 38, 53, 291, 29);
 
-  static final Machine THIS =
-      System.getProperty("os.arch").equals("aarch64") ? AARCH64 : X86_64;
+  static final Machine THIS = System.getProperty("os.arch").equals("aarch64") ? AARCH64 : X86_64;
 
   final int folderOnly;
   final int noFollow;

@@ -16,8 +16,7 @@ import java.util.Optional;
  * followed, nothing but plain files is read, and only to a bound. Nothing here waits for another
  * process.
  *
- * <p>Names are relative, such as {@code global/pg_control}. Any thread; methods block for the
- * disk.
+ * <p>Names are relative, such as {@code global/pg_control}. Any thread; methods block for the disk.
  *
  * @param path the folder
  */
@@ -175,7 +174,9 @@ public record UntrustedFolder(Path path) {
     }
   }
 
-  /** Removes the folder itself with all in it; when a link is in its place, the link. Idempotent. */
+  /**
+   * Removes the folder itself with all in it; when a link is in its place, the link. Idempotent.
+   */
   public void delete() throws IOException {
     try (var parent = Descriptor.trusted(parent(path))) {
       new TreeRemoval(parent).remove(name(path));

@@ -13,8 +13,8 @@ import java.util.List;
 
 /**
  * What can be known and must be changed in a data directory whose server does not run (Postgres
- * documentation, section 66.1, "Database File Layout"). The user that runs Postgres owns it, and with
- * it whoever is superuser in a branch: nothing in it is trusted.
+ * documentation, section 66.1, "Database File Layout"). The user that runs Postgres owns it, and
+ * with it whoever is superuser in a branch: nothing in it is trusted.
  *
  * @param path the folder that holds {@code PG_VERSION}
  */

@@ -24,8 +24,8 @@ public final class InstanceSql {
   public static final String APPLICATION = "vela";
 
   /**
-   * What holds from the first moment of a session, whatever a role, a database or a file sets. Their
-   * own libraries may be missing here, and then nobody could log in.
+   * What holds from the first moment of a session, whatever a role, a database or a file sets.
+   * Their own libraries may be missing here, and then nobody could log in.
    */
   private static final String FROM_THE_BEGINNING =
       "-c session_preload_libraries= -c local_preload_libraries= -c post_auth_delay=0 ";

@@ -95,8 +95,7 @@ public final class Preparation {
       Installation installation, InstanceFiles files, Preload preload) {
     var settings =
         new LinkedHashMap<>(
-            Guard.settings(
-                installation.major(), files, preload, sharedBuffers, Durability.ASYNC));
+            Guard.settings(installation.major(), files, preload, sharedBuffers, Durability.ASYNC));
     settings.put("autovacuum", "off");
     return settings;
   }

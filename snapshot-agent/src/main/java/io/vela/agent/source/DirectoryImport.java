@@ -217,8 +217,7 @@ final class DirectoryImport implements Importer {
     return postgres && Files.exists(source.resolve(name));
   }
 
-  private static Consumer<String> watch(
-      Path data, long total, Consumer<ImportProgress> progress) {
+  private static Consumer<String> watch(Path data, long total, Consumer<ImportProgress> progress) {
     var target = new DataDirectory(data);
     var next = new long[] {System.nanoTime()};
     return line -> {

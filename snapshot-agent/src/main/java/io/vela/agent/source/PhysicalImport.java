@@ -80,8 +80,7 @@ final class PhysicalImport implements Importer {
     }
   }
 
-  private void copy(
-      Path program, Path data, TlsMode tls, Consumer<ImportProgress> progress)
+  private void copy(Path program, Path data, TlsMode tls, Consumer<ImportProgress> progress)
       throws CloneException, InterruptedException {
     var argv =
         List.of(

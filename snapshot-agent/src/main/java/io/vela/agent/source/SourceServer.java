@@ -21,8 +21,7 @@ import java.util.Properties;
  * @param tls what the connection had, which the next one must have too: {@link TlsMode#DISABLE}
  *     when it was not encrypted
  */
-record SourceServer(
-    int major, List<String> tablespaces, List<String> configuration, TlsMode tls) {
+record SourceServer(int major, List<String> tablespaces, List<String> configuration, TlsMode tls) {
   private static final String INVALID_CATALOG_NAME = "3D000";
 
   /** The server offers no TLS. */

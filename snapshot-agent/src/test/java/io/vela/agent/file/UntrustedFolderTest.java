@@ -23,8 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(60)
 class UntrustedFolderTest {
-  private static final Owner OWN =
-      new Owner(new UnixSystem().getUid(), new UnixSystem().getGid());
+  private static final Owner OWN = new Owner(new UnixSystem().getUid(), new UnixSystem().getGid());
   private static final int MOST = 1000;
 
   @TempDir Path top;
@@ -100,7 +99,9 @@ class UntrustedFolderTest {
         folder.write("file", "new".getBytes(UTF_8), OWN);
 
         assertThat(volume.resolve("file")).as(hostile.getKey()).isRegularFile().hasContent("new");
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(volume.resolve("file"))))
+        assertThat(
+                PosixFilePermissions.toString(
+                    Files.getPosixFilePermissions(volume.resolve("file"))))
             .isEqualTo("rw-------");
         folder.delete("file");
       }

@@ -86,11 +86,11 @@ class HostileVolumeTest {
   @Test
   void theRecordIsReadOnlyFromAPlainFileAndWrittenIntoNoOther() throws Exception {
     var record =
-        new VolumeRecord(
-            new Contents(18, "postgres", List.of(), List.of()), Preload.NONE, true, 1);
+        new VolumeRecord(new Contents(18, "postgres", List.of(), List.of()), Preload.NONE, true, 1);
     withEachIn(
         volume.resolve("vela.properties"),
-        kind -> assertThatThrownBy(() -> VolumeRecord.read(volume)).isInstanceOf(IOException.class));
+        kind ->
+            assertThatThrownBy(() -> VolumeRecord.read(volume)).isInstanceOf(IOException.class));
     withEachIn(
         volume.resolve("vela.properties.new"),
         kind -> {
@@ -118,7 +118,9 @@ class HostileVolumeTest {
           data.path().resolve(name),
           kind -> {
             data.removeLeftovers();
-            assertThat(Files.exists(data.path().resolve(name), java.nio.file.LinkOption.NOFOLLOW_LINKS))
+            assertThat(
+                    Files.exists(
+                        data.path().resolve(name), java.nio.file.LinkOption.NOFOLLOW_LINKS))
                 .as(kind)
                 .isFalse();
           });

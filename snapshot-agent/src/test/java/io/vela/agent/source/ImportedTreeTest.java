@@ -18,8 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(60)
 class ImportedTreeTest {
-  private static final Owner OWN =
-      new Owner(new UnixSystem().getUid(), new UnixSystem().getGid());
+  private static final Owner OWN = new Owner(new UnixSystem().getUid(), new UnixSystem().getGid());
 
   @TempDir Path top;
   private Path data;
