@@ -72,15 +72,26 @@ final class SessionLog {
   }
 
   void refused(ErrorMessage error) {
-    log.info(
-        "session refused id={} branch={} role={} client={} sqlstate={} message=\"{}\"{}",
-        id,
-        branch,
-        role,
-        client,
-        error.state().code(),
-        error.message(),
-        cause.isEmpty() ? "" : " cause=\"" + cause + "\"");
+    if (cause.isEmpty()) {
+      log.info(
+          "session refused id={} branch={} role={} client={} sqlstate={} message=\"{}\"",
+          id,
+          branch,
+          role,
+          client,
+          error.state().code(),
+          error.message());
+    } else {
+      log.info(
+          "session refused id={} branch={} role={} client={} sqlstate={} message=\"{}\" cause=\"{}\"",
+          id,
+          branch,
+          role,
+          client,
+          error.state().code(),
+          error.message(),
+          cause);
+    }
   }
 
   void stale(BranchName located, int attempt, String cause) {
