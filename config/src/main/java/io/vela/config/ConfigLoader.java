@@ -178,7 +178,8 @@ public final class ConfigLoader {
                 text ->
                     new PostgresConfig(List.of(), standard.version(), ByteSize.parse(text))
                         .sharedBuffers(),
-                standard.sharedBuffers()));
+                standard.sharedBuffers()),
+            section.scalar("isolation", Isolation::parse, standard.isolation()));
     section.end();
     return postgres;
   }

@@ -12,11 +12,18 @@ import java.util.List;
  * @param version the major version of new, empty baselines
  * @param sharedBuffers {@code shared_buffers} of every instance, whatever the copied configuration
  *     says: a clone of a 64 GB server must start on a laptop
+ * @param isolation how far the processes of branches are to be locked in
  */
-public record PostgresConfig(List<Path> searchPath, int version, ByteSize sharedBuffers) {
+public record PostgresConfig(
+    List<Path> searchPath, int version, ByteSize sharedBuffers, Isolation isolation) {
   /** Postgres 18 from the usual places, 32 MB of shared buffers. */
   public static final PostgresConfig DEFAULT =
       new PostgresConfig(List.of(), 18, ByteSize.parse("32MB"));
+
+  /** Locked in as far as the host lets Vela. */
+  public PostgresConfig(List<Path> searchPath, int version, ByteSize sharedBuffers) {
+    this(searchPath, version, sharedBuffers, Isolation.AUTO);
+  }
 
   /**
    * @throws IllegalArgumentException for a version before 14 or buffers below Postgres's minimum

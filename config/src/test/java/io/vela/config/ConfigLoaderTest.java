@@ -76,6 +76,7 @@ final class ConfigLoaderTest {
     assertThat(config.postgres().searchPath()).isEmpty();
     assertThat(config.postgres().version()).isEqualTo(18);
     assertThat(config.postgres().sharedBuffers()).isEqualTo(new ByteSize(32L << 20));
+    assertThat(config.postgres().isolation()).isEqualTo(Isolation.AUTO);
     assertThat(config.catalogUrl()).isEmpty();
     assertThat(config.baselines()).containsOnlyKeys(VelaConfig.MAIN);
     var policy = config.policy(VelaConfig.MAIN);
@@ -154,6 +155,7 @@ final class ConfigLoaderTest {
               search-path: [/opt/pg, ~/pg]
               version: 16
               shared-buffers: 8MB
+              isolation: required
             catalog: {url: "postgres://c/d"}
             baselines:
               staging:
@@ -215,7 +217,8 @@ final class ConfigLoaderTest {
                 new PostgresConfig(
                     List.of(Path.of("/opt/pg"), Path.of("/home/vera/pg")),
                     16,
-                    new ByteSize(8L << 20)),
+                    new ByteSize(8L << 20),
+                    Isolation.REQUIRED),
                 Optional.of("postgres://c/d"),
                 java.util.Map.of(
                     new BaselineName("staging"),

@@ -17,6 +17,7 @@ import io.vela.agent.postgres.RoleReader;
 import io.vela.agent.postgres.VolumeRecord;
 import io.vela.agent.storage.Pool;
 import io.vela.config.Durability;
+import io.vela.config.Isolation;
 import io.vela.config.PostgresConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -102,7 +103,7 @@ public final class LocalCloneService implements CloneService {
           new StorageFailed("the folder of sockets cannot be used: " + e.getMessage(), ""), e);
     }
     Thread.ofVirtual().name("prepare-signals").start(ProcessSignal::prepare);
-    var launcher = launcher(pool, user, run);
+    var launcher = launcher(pool, user, run, config.isolation());
     var instances = new Instances(binaries, launcher, run, config.sharedBuffers());
     var maker = new SnapshotMaker(pool, binaries, user, launcher, run, config.sharedBuffers());
     maker.discardHalfMade(new Orphans(pool, user, run).end());
@@ -111,11 +112,26 @@ public final class LocalCloneService implements CloneService {
     return new LocalCloneService(pool, user, launcher, instances, maker);
   }
 
-  private static Launcher launcher(Pool pool, ServiceUser user, Path run)
+  /** How far the processes of its clones are locked in. */
+  public IsolationLevel isolation() {
+    return launcher.level();
+  }
+
+  private static Launcher launcher(Pool pool, ServiceUser user, Path run, Isolation isolation)
       throws CloneException, InterruptedException {
     try {
-      var found = Launchers.best(user, run, pool.root(), InstanceFiles.common(run));
+      var found =
+          isolation == Isolation.OFF
+              ? new Launchers.Found(Launchers.plain(user), "postgres.isolation is off")
+              : Launchers.best(user, run, pool.root(), InstanceFiles.common(run));
       log.info("isolation level={} shortfall=\"{}\"", found.launcher().level(), found.shortfall());
+      if (isolation == Isolation.REQUIRED && found.launcher().level() == IsolationLevel.NONE) {
+        throw new CloneException(
+            new StorageFailed(
+                "postgres.isolation is required, and this host does not let Vela lock branches in: "
+                    + found.shortfall(),
+                ""));
+      }
       pool.letPass(found.launcher().level() == IsolationLevel.NONE);
       return found.launcher();
     } catch (IOException e) {

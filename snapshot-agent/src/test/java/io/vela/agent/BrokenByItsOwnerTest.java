@@ -94,14 +94,13 @@ class BrokenByItsOwnerTest {
   }
 
   @Test
-  void aBranchOfFullDurabilityMayTurnFsyncOffForItself() throws Exception {
+  void aBranchOfFullDurabilityCannotTurnFsyncOff() throws Exception {
     fixture.sql(id, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off");
     fixture.service.stop(id, Sandbox.TIMEOUT);
 
     fixture.service.start(id, new InstanceSettings(Durability.FULL, Sandbox.TIMEOUT, false));
 
-    assertThat(fixture.sql(id, "SHOW fsync", "SHOW full_page_writes"))
-        .containsExactly("off", "off");
+    assertThat(fixture.sql(id, "SHOW fsync", "SHOW full_page_writes")).containsExactly("on", "on");
   }
 
   @ParameterizedTest
@@ -224,7 +223,7 @@ class BrokenByItsOwnerTest {
 
     fixture.service.start(id, new InstanceSettings(Durability.RELAXED, Sandbox.TIMEOUT, true));
 
-    var log = fixture.run.resolve(id.value()).resolve("postgres.log");
+    var log = fixture.run.resolve(id.value() + ".log");
     await()
         .atMost(Duration.ofSeconds(60))
         .until(() -> Files.readString(log).contains("could not connect to the publisher"));

@@ -83,7 +83,8 @@ final class SessionLog {
           error.message());
     } else {
       log.info(
-          "session refused id={} branch={} role={} client={} sqlstate={} message=\"{}\" cause=\"{}\"",
+          "session refused id={} branch={} role={} client={} sqlstate={} message=\"{}\""
+              + " cause=\"{}\"",
           id,
           branch,
           role,
