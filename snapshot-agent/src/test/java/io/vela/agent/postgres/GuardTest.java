@@ -62,8 +62,8 @@ class GuardTest {
           new Item("autovacuum_worker_slots", "16", "3", 18, 99),
           new Item("io_max_concurrency", "64", "4", 18, 99),
           item("data_directory", "/var/lib/postgresql/production", "DATA"),
-          item("hba_file", "/etc/postgresql/production/pg_hba.conf", "RUN/pg_hba.conf"),
-          item("ident_file", "/etc/postgresql/production/pg_ident.conf", "RUN/pg_ident.conf"),
+          item("hba_file", "/etc/postgresql/production/pg_hba.conf", "BESIDE/pg_hba.conf"),
+          item("ident_file", "/etc/postgresql/production/pg_ident.conf", "BESIDE/pg_ident.conf"),
           item("unix_socket_directories", "/var/run/postgresql", "RUN"),
           new Item("promote_trigger_file", "/tmp/promote", "", 14, 16),
           new Item("sync_replication_slots", "on", "off", 17, 99),
@@ -112,6 +112,7 @@ class GuardTest {
     assertThat(sandbox.query(major, instance, "SHOW " + setting))
         .containsExactly(
             held.replace("RUN", instance.files().run().toString())
+                .replace("BESIDE", String.valueOf(instance.files().run().getParent()))
                 .replace("DATA", instance.files().data().toString()));
   }
 

@@ -1,0 +1,218 @@
+package io.vela.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.vela.it.support.Scratch;
+import io.vela.it.support.Vela;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * What whoever is superuser in one branch tries against all others: programs by COPY PROGRAM, files
+ * by Postgres's own functions. As root, where each branch has namespaces and a user id of its own.
+ */
+final class WallsTest {
+  private static Scratch scratch;
+  private static Vela vela;
+
+  @BeforeAll
+  static void start() throws Exception {
+    Assumptions.assumeTrue(
+        "root".equals(System.getProperty("user.name")), "the walls are tested as root, as CI is");
+    scratch = new Scratch();
+    vela = Vela.start(scratch.data());
+    try (var other = vela.connect("other");
+        var statement = other.createStatement()) {
+      statement.execute("CREATE TABLE secret AS SELECT 'of another' AS text");
+    }
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    if (vela != null) {
+      vela.close();
+      scratch.close();
+    }
+  }
+
+  /** What a shell script says when the branch's superuser has Postgres run it, errors included. */
+  private static List<String> run(Connection session, String script) throws SQLException {
+    var lines = new ArrayList<String>();
+    try (var statement = session.createStatement()) {
+      statement.execute("CREATE TEMPORARY TABLE IF NOT EXISTS said (line text)");
+      statement.execute("TRUNCATE said");
+      statement.execute(
+          "COPY said FROM PROGRAM '"
+              + ("{ " + script + "; } 2>&1; true").replace("'", "''")
+              + "' WITH (DELIMITER E'\\x01')");
+      try (var rows = statement.executeQuery("SELECT line FROM said")) {
+        while (rows.next()) {
+          lines.add(rows.getString(1));
+        }
+      }
+    }
+    return lines;
+  }
+
+  private static List<String> run(String script) throws SQLException {
+    try (var session = vela.connect("attacker")) {
+      return run(session, script);
+    }
+  }
+
+  @Test
+  void theLevelReachedIsSaid() throws Exception {
+    assertThat(vela.said()).contains("isolation of branches: full");
+  }
+
+  @Test
+  void itSeesItsOwnProcessesOnly() throws Exception {
+    assertThat(run("cat /proc/[0-9]*/comm | sort -u"))
+        .contains("postgres", "sh")
+        .doesNotContain("java", "vela");
+  }
+
+  @Test
+  void itSeesItsOwnVolumeAndSocketOnly() throws Exception {
+    var data = scratch.data();
+    assertThat(run("ls " + data)).containsExactlyInAnyOrder("pool", "run");
+    assertThat(run("ls " + data.resolve("pool"))).containsExactly("clones");
+    assertThat(run("ls " + data.resolve("pool/clones"))).hasSize(1);
+    assertThat(run("ls -p " + data.resolve("run") + " | grep -v /"))
+        .containsExactlyInAnyOrder("pg_hba.conf", "pg_ident.conf");
+    assertThat(run("ls -p " + data.resolve("run") + " | grep -c /")).containsExactly("1");
+    assertThat(run("ls / /tmp")).doesNotContain("root", "home", "var", "work", "srv", "mnt", "opt");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"client.json", "vela.log", "catalog/data/PG_VERSION", "pool.btrfs"})
+  void filesOfVelasAreNotThere(String name) throws Exception {
+    var file = scratch.data().resolve(name);
+    assertThat(Files.exists(file)).isTrue();
+    try (var session = vela.connect("attacker");
+        var statement = session.createStatement()) {
+      assertThatThrownBy(
+              () -> statement.executeQuery("SELECT pg_read_binary_file('" + file + "', 0, 1)"))
+          .isInstanceOf(SQLException.class)
+          .extracting(e -> ((SQLException) e).getSQLState())
+          .isEqualTo("58P01");
+      assertThatThrownBy(() -> statement.execute("SELECT lo_import('" + file + "')"))
+          .isInstanceOf(SQLException.class);
+    }
+  }
+
+  @Test
+  void itIsNobodyOfTheHostAndBecomesNobodyElse() throws Exception {
+    var status = run("grep -E '^(Uid|CapBnd|CapEff|NoNewPrivs|Seccomp):' /proc/self/status");
+    assertThat(status.stream().map(line -> line.replaceAll("\\s+", " ")))
+        .contains(
+            "CapEff: 0000000000000000", "CapBnd: 0000000000000000", "NoNewPrivs: 1", "Seccomp: 2");
+    assertThat(status.getFirst()).contains("18790");
+    assertThat(run("unshare --user true || echo refused")).contains("refused");
+    assertThat(run("mount -t tmpfs none /tmp || echo refused")).contains("refused");
+  }
+
+  @Test
+  void twoBranchesHaveDifferentUserIds() throws Exception {
+    try (var one = vela.connect("attacker");
+        var two = vela.connect("other")) {
+      assertThat(run(one, "id -u")).isNotEqualTo(run(two, "id -u"));
+    }
+  }
+
+  @Test
+  void thereIsNoWayOutToAnyNetwork() throws Exception {
+    var http = URI.create(vela.httpUrl());
+    for (int port : List.of(http.getPort(), vela.port())) {
+      assertThat(run("bash -c 'echo > /dev/tcp/127.0.0.1/" + port + "' && echo connected"))
+          .doesNotContain("connected");
+    }
+    assertThat(run("ls /sys/class/net 2>/dev/null; cat /proc/net/dev | tail -n +3 | cut -d: -f1"))
+        .map(String::strip)
+        .containsExactly("lo");
+    // Abstract sockets belong to a network, too: the host's are not seen.
+    assertThat(run("grep -c @ /proc/net/unix")).containsExactly("0");
+  }
+
+  @Test
+  void itSignalsNobodyOutside() throws Exception {
+    assertThat(run("kill -0 " + vela.pid() + " && echo reached")).doesNotContain("reached");
+  }
+
+  @Test
+  void aProcessThatHidesDoesNotOutliveItsBranch() throws Exception {
+    try (var session = vela.connect("shortlived")) {
+      run(session, "setsid sleep 47114711 < /dev/null > /dev/null 2>&1 &");
+      await().atMost(Duration.ofSeconds(20)).until(() -> running("47114711"));
+    }
+
+    vela.cli("branch", "delete", "shortlived", "--force").text();
+
+    await().atMost(Duration.ofSeconds(20)).until(() -> !running("47114711"));
+  }
+
+  private static boolean running(String argument) {
+    return ProcessHandle.allProcesses()
+        .anyMatch(
+            process -> {
+              try {
+                return Files.readString(Path.of("/proc/" + process.pid() + "/cmdline"))
+                    .contains(argument);
+              } catch (IOException e) {
+                return false;
+              }
+            });
+  }
+
+  @Test
+  void aLinkInPlaceOfItsSocketLeadsVelaNowhereElse() throws Exception {
+    try (var other = vela.connect("other")) {
+      var folder = run(other, "ls -d " + scratch.data().resolve("run") + "/*/").getFirst();
+      var own = run("ls -d " + scratch.data().resolve("run") + "/*/").getFirst();
+      run("rm " + own + ".s.PGSQL.5432; ln -s " + folder + ".s.PGSQL.5432 " + own);
+
+      try (var session = vela.connect("attacker");
+          var statement = session.createStatement();
+          var row = statement.executeQuery("SELECT to_regclass('secret') IS NULL")) {
+        row.next();
+        assertThat(row.getBoolean(1)).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void aPostmasterTakesNoStrangersEndForACrash() throws Exception {
+    try (var session = vela.connect("attacker")) {
+      var before = started(session);
+      run(session, "(sleep 0.2; kill -9 $$) < /dev/null > /dev/null 2>&1 & true");
+      await()
+          .pollDelay(Duration.ofMillis(500))
+          .atMost(Duration.ofSeconds(20))
+          .until(() -> run(session, "pgrep -x sleep || echo none").contains("none"));
+      assertThat(started(session)).isEqualTo(before);
+    }
+  }
+
+  private static String started(Connection session) throws SQLException {
+    try (var statement = session.createStatement();
+        var row = statement.executeQuery("SELECT pg_postmaster_start_time()")) {
+      row.next();
+      return row.getString(1);
+    }
+  }
+}
