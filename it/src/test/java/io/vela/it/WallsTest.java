@@ -90,7 +90,7 @@ final class WallsTest {
   @Test
   void itSeesItsOwnVolumeAndSocketOnly() throws Exception {
     var data = scratch.data();
-    assertThat(run("ls " + data)).containsExactlyInAnyOrder("pool", "run");
+    assertThat(run("ls " + data)).containsExactlyInAnyOrder("pool", "postgres", "run");
     assertThat(run("ls " + data.resolve("pool"))).containsExactly("clones");
     assertThat(run("ls " + data.resolve("pool/clones"))).hasSize(1);
     assertThat(run("ls -p " + data.resolve("run") + " | grep -v /"))
@@ -157,7 +157,7 @@ final class WallsTest {
   @Test
   void aProcessThatHidesDoesNotOutliveItsBranch() throws Exception {
     try (var session = vela.connect("shortlived")) {
-      run(session, "setsid sleep 47114711 < /dev/null > /dev/null 2>&1 &");
+      run(session, "setsid sleep 47114711 < /dev/null > /dev/null 2>&1 & true");
       await().atMost(Duration.ofSeconds(20)).until(() -> running("47114711"));
     }
 

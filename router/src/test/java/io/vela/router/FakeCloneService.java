@@ -136,6 +136,9 @@ public final class FakeCloneService implements CloneService {
     return PoolHealth.GOOD;
   }
 
+  /** The identity of the pool. */
+  public static final String POOL = "a3f1c2d4-0000-4000-8000-000000000001";
+
   /** What is free in the pool. */
   public volatile long freeBytes = 400;
 
@@ -143,7 +146,7 @@ public final class FakeCloneService implements CloneService {
   public final Map<CloneId, Long> exclusiveBytes = new ConcurrentHashMap<>();
 
   /** As the pool says it. */
-  public volatile PoolOwnership ownership = new PoolOwnership("the pool", 0, "");
+  public volatile PoolOwnership ownership = new PoolOwnership(POOL, 0, "");
 
   /** Ids of what is being made. */
   public final Set<String> unconfirmed = ConcurrentHashMap.newKeySet();

@@ -103,7 +103,7 @@ class ReconcilerTest {
 
   @Test
   void anOlderCatalogueRemovesNothingOfWhatCameAfterIt() throws Exception {
-    catalog.pools.put("the pool", 3L);
+    catalog.pools.put(FakeCloneService.POOL, 3L);
     agent.own(5);
     var halfMade = CloneId.random();
     agent.unconfirmed.add(halfMade.value());
@@ -122,7 +122,7 @@ class ReconcilerTest {
             .containsExactlyInAnyOrder(halfMade.value(), handedOut.value(), newer.value());
       }
     }
-    assertThat(catalog.pools).containsEntry("the pool", agent.ownership.epoch());
+    assertThat(catalog.pools).containsEntry(FakeCloneService.POOL, agent.ownership.epoch());
     assertThat(agent.ownership.epoch()).isGreaterThan(5);
   }
 
