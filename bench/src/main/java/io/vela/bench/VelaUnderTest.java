@@ -14,6 +14,7 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -168,10 +169,13 @@ final class VelaUnderTest implements AutoCloseable {
   }
 
   /** Creates a branch, asleep, and returns its data directory, which nobody else uses meanwhile. */
-  Path dataOfNewBranch(String branch, String baseline) throws CliException {
+  Path dataOfNewBranch(String branch, String baseline) throws CliException, IOException {
     createBranch(branch, baseline);
     // It may have been given a warm clone, which runs.
     suspend(branch);
+    // Vela shows it to its Postgres by a mount; a bare one goes there by its path.
+    Files.setPosixFilePermissions(
+        data.resolve("pool/clones"), PosixFilePermissions.fromString("rwx--x--x"));
     return dataOf(branch);
   }
 
