@@ -12,6 +12,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
@@ -89,9 +91,18 @@ final class SleepAndWakeTest {
   @Test
   void anOpenConnectionKeepsItAwakeAndWhyNamesIt() throws Exception {
     try (var connection = connect("awake")) {
-      assertThat(query(connection, "SELECT pg_sleep(2.5)::text")).isEmpty();
+      var asleep =
+          CompletableFuture.supplyAsync(
+              () -> {
+                try {
+                  return query(connection, "SELECT pg_sleep(8)::text");
+                } catch (SQLException e) {
+                  throw new CompletionException(e);
+                }
+              });
+      await().atMost(Duration.ofSeconds(7)).until(() -> vela.cli("why", "awake").text().contains("postgres"));
       assertThat(vela.state("awake")).isEqualTo("running");
-      assertThat(vela.cli("why", "awake").text()).contains("postgres");
+      assertThat(asleep.join()).isEmpty();
     }
     awaitState("awake", "suspended");
   }
