@@ -100,7 +100,9 @@ final class SleepAndWakeTest {
                   throw new CompletionException(e);
                 }
               });
-      await().atMost(Duration.ofSeconds(7)).until(() -> vela.cli("why", "awake").text().contains("postgres"));
+      await()
+          .atMost(Duration.ofSeconds(7))
+          .until(() -> vela.cli("why", "awake").text().contains("postgres"));
       assertThat(vela.state("awake")).isEqualTo("running");
       assertThat(asleep.join()).isEmpty();
     }
