@@ -47,7 +47,6 @@ final class LogReader implements AutoCloseable {
     var calls = new SystemCalls();
     try {
       var timeout = calls.allocate(2L * Long.BYTES);
-      timeout.set(ValueLayout.JAVA_LONG, Long.BYTES, LOOK_NANOS);
       int room = 0;
       var polls = calls.allocate(POLL_BYTES);
       for (var open = open(); !open.isEmpty(); open = open()) {
@@ -61,6 +60,9 @@ final class LogReader implements AutoCloseable {
               ValueLayout.JAVA_INT, at, open.get(i).isEnded() ? -1 : open.get(i).descriptor());
           polls.set(ValueLayout.JAVA_SHORT, at + 4, READABLE);
         }
+        // The kernel writes what is left of the time into it, which the C library would hide.
+        timeout.set(ValueLayout.JAVA_LONG, 0, 0);
+        timeout.set(ValueLayout.JAVA_LONG, Long.BYTES, LOOK_NANOS);
         calls.call(Call.PPOLL, polls.address(), open.size(), timeout.address());
         for (int i = 0; i < open.size(); i++) {
           if (polls.get(ValueLayout.JAVA_SHORT, (long) i * POLL_BYTES + RESULTS_AT) != 0) {
