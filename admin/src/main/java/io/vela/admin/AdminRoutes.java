@@ -90,6 +90,7 @@ final class AdminRoutes {
     var pool = new PoolActions(router);
     add(routes, HttpMethod.GET, "/v1/pool", pool::show);
     add(routes, HttpMethod.DELETE, "/v1/pool/quarantine/:id", pool::purge);
+    add(routes, HttpMethod.GET, "/v1/diagnosis", _ -> health.diagnosis());
     add(routes, HttpMethod.GET, "/v1/openapi.yaml", _ -> openApi());
 
     ERRORS.forEach(

@@ -8,6 +8,7 @@ import io.vela.cli.branch.SessionCommand;
 import io.vela.cli.branch.WhyCommand;
 import io.vela.cli.connect.PsqlCommand;
 import io.vela.cli.connect.UrlCommand;
+import io.vela.cli.doctor.DoctorCommand;
 import io.vela.cli.pool.PoolCommand;
 import io.vela.cli.token.TokenCommand;
 import io.vela.cli.up.ReloadCommand;
@@ -84,6 +85,7 @@ public final class Vela {
     verbs.put("baseline", () -> new BaselineCommand(terminal));
     verbs.put("token", () -> new TokenCommand(terminal));
     verbs.put("pool", () -> new PoolCommand(terminal));
+    verbs.put("doctor", () -> new DoctorCommand(terminal));
     verbs.put("why", () -> new WhyCommand(terminal));
     verbs.put("session", () -> new SessionCommand(terminal));
     return verbs;

@@ -8,6 +8,7 @@ import io.vela.agent.exec.ServiceUser;
 import io.vela.agent.isolation.IsolationLevel;
 import io.vela.agent.isolation.Launcher;
 import io.vela.agent.isolation.Launchers;
+import io.vela.agent.isolation.ReachedIsolation;
 import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.InstanceFiles;
 import io.vela.agent.postgres.InstanceSql;
@@ -54,6 +55,7 @@ public final class LocalCloneService implements CloneService {
   private final Pool pool;
   private final ServiceUser user;
   private final Launcher launcher;
+  private final ReachedIsolation isolation;
   private final Instances instances;
   private final SnapshotMaker snapshotMaker;
   private final StampedLock work = new StampedLock();
@@ -66,12 +68,13 @@ public final class LocalCloneService implements CloneService {
   private LocalCloneService(
       Pool pool,
       ServiceUser user,
-      Launcher launcher,
+      Launchers.Found found,
       Instances instances,
       SnapshotMaker snapshotMaker) {
     this.pool = pool;
     this.user = user;
-    this.launcher = launcher;
+    this.launcher = found.launcher();
+    this.isolation = new ReachedIsolation(found.launcher().level(), found.shortfall());
     this.instances = instances;
     this.snapshotMaker = snapshotMaker;
   }
@@ -103,21 +106,23 @@ public final class LocalCloneService implements CloneService {
           new StorageFailed("the folder of sockets cannot be used: " + e.getMessage(), ""), e);
     }
     Thread.ofVirtual().name("prepare-signals").start(ProcessSignal::prepare);
-    var launcher = launcher(pool, user, run, config.isolation());
+    var found = launcher(pool, user, run, config.isolation());
+    var launcher = found.launcher();
     var instances = new Instances(binaries, launcher, run, config.sharedBuffers());
     var maker = new SnapshotMaker(pool, binaries, user, launcher, run, config.sharedBuffers());
     maker.discardHalfMade(new Orphans(pool, user, run).end());
     instances.adopt(
         pool.clones().stream().collect(Collectors.toMap(Function.identity(), pool::clone)));
-    return new LocalCloneService(pool, user, launcher, instances, maker);
+    return new LocalCloneService(pool, user, found, instances, maker);
   }
 
   /** How far the processes of its clones are locked in. */
-  public IsolationLevel isolation() {
-    return launcher.level();
+  public ReachedIsolation isolation() {
+    return isolation;
   }
 
-  private static Launcher launcher(Pool pool, ServiceUser user, Path run, Isolation isolation)
+  private static Launchers.Found launcher(
+      Pool pool, ServiceUser user, Path run, Isolation isolation)
       throws CloneException, InterruptedException {
     try {
       var found =
@@ -133,7 +138,7 @@ public final class LocalCloneService implements CloneService {
                 ""));
       }
       pool.letPass(found.launcher().level() == IsolationLevel.NONE);
-      return found.launcher();
+      return found;
     } catch (IOException e) {
       throw new CloneException(
           new StorageFailed("instances cannot be started on this host", e.toString()), e);

@@ -4,7 +4,6 @@ import static java.util.concurrent.TimeUnit.SECONDS;
 
 import io.vela.admin.AdminServer;
 import io.vela.admin.Health;
-import io.vela.admin.HealthPart;
 import io.vela.admin.MetricsPage;
 import io.vela.agent.CloneException;
 import io.vela.agent.LocalCloneService;
@@ -161,9 +160,9 @@ final class Up {
       health.add("pool", new PoolHealth(pool.root()));
       agent = LocalCloneService.open(pool, binaries, user, run, config.postgres());
       parts.add("agent", agent);
-      var isolation = agent.isolation();
-      say.accept("isolation of branches: " + isolation + " (" + isolation.explanation() + ")");
-      health.add("isolation", () -> HealthPart.State.up(isolation.toString()));
+      var isolation = new IsolationHealth(agent.isolation());
+      say.accept("isolation of branches: " + isolation.told());
+      health.add("isolation", isolation.measured(metrics.meters()));
       catalog = Beside.result(opening);
     }
     var timer =

@@ -1,7 +1,5 @@
 package io.vela.it.support;
 
-import static org.awaitility.Awaitility.await;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -17,10 +15,13 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
 
 /** {@code vela up} as a process of its own, on a data directory of its own. */
 public final class Vela implements AutoCloseable {
   private static final Duration START_LIMIT = Duration.ofSeconds(90);
+  private static final List<String> LEAKS = List.of("-Dio.netty.leakDetection.level=paranoid");
   private static final Pattern READY =
       Pattern.compile("(?m)^ready.*@(127\\.0\\.0\\.1|localhost):(\\d+)/");
 
@@ -37,11 +38,15 @@ public final class Vela implements AutoCloseable {
 
   /** The JVM command that runs a verb of the CLI as the distribution's launcher would. */
   private static List<String> command(List<String> jvm, List<String> words) {
+    return command(System.getProperty("java.class.path"), jvm, words);
+  }
+
+  private static List<String> command(String classPath, List<String> jvm, List<String> words) {
     var command = new ArrayList<String>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC"));
     command.addAll(jvm);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.vela.cli.Vela"));
+    command.addAll(List.of("-cp", classPath, "io.vela.cli.Vela"));
     command.addAll(words);
     return command;
   }
@@ -73,14 +78,26 @@ public final class Vela implements AutoCloseable {
     return start(Map.of(), data, words);
   }
 
+  /** Starts as an ordinary user on a data directory that does not exist yet. */
+  public static Vela startAs(OrdinaryUser user, Path data) throws IOException {
+    user.makeOwn(data);
+    var words = List.of("up", "--data", data.toString());
+    var listeners = List.of("--listen", "127.0.0.1:0", "--http", "127.0.0.1:0");
+    var all = Stream.concat(words.stream(), listeners.stream()).toList();
+    var classPath = user.readable(System.getProperty("java.class.path"));
+    return await(data, Run.start(Map.of(), user.command(command(classPath, LEAKS, all))));
+  }
+
   private static Vela start(Map<String, String> environment, Path data, List<String> words) {
-    var leaks = List.of("-Dio.netty.leakDetection.level=paranoid");
     // As a login shell would: tests may themselves run where these are ignored.
     var command = new ArrayList<>(List.of("env", "--default-signal=HUP,INT"));
-    command.addAll(command(leaks, words));
-    var up = Run.start(environment, command);
+    command.addAll(command(LEAKS, words));
+    return await(data, Run.start(environment, command));
+  }
+
+  private static Vela await(Path data, Run.Started up) {
     try {
-      await()
+      Awaitility.await()
           .atMost(START_LIMIT)
           .pollInterval(Duration.ofMillis(20))
           .until(() -> !up.process().isAlive() || READY.matcher(Files.readString(up.out())).find());

@@ -20,7 +20,19 @@ public final class Programs {
 
   /** The program's file. */
   public static Optional<Path> find(String program) {
-    return Arrays.stream(searchPath().split(":", -1))
+    return findIn(Arrays.asList(searchPath().split(":", -1)), program);
+  }
+
+  /**
+   * The file of a program that is the system's own: looked for only where none but root writes,
+   * whatever {@code PATH} says.
+   */
+  public static Optional<Path> findOfSystem(String program) {
+    return findIn(SYSTEM, program);
+  }
+
+  private static Optional<Path> findIn(List<String> folders, String program) {
+    return folders.stream()
         .map(folder -> Path.of(folder, program))
         .filter(file -> Files.isRegularFile(file) && Files.isExecutable(file))
         .findFirst();

@@ -60,6 +60,11 @@ final class BranchUsers implements AutoCloseable {
     this.mapped = mapped;
   }
 
+  /** Whether each branch gets an id of its own. */
+  boolean areMapped() {
+    return mapped;
+  }
+
   /** An id that no running branch has. */
   synchronized User take() throws IOException {
     if (closed) {

@@ -1,7 +1,9 @@
 package io.vela.agent.isolation;
 
 import io.vela.agent.isolation.SystemCalls.Call;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -13,6 +15,7 @@ final class Descriptors implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Descriptors.class);
 
   static final long CLOSE_ON_EXEC = 0x80000;
+  private static final long WRITE_ONLY = 1;
 
   private final SystemCalls calls = new SystemCalls();
   private final Deque<Integer> open = new ArrayDeque<>();
@@ -33,6 +36,16 @@ final class Descriptors implements AutoCloseable {
     return open(Path.of("/dev/null"));
   }
 
+  /** {@code /dev/null}, to write. */
+  int nowhere() throws SystemCallException {
+    return keep(
+        calls.call(
+            Call.OPENAT,
+            SystemCalls.CURRENT_FOLDER,
+            calls.address("/dev/null"),
+            CLOSE_ON_EXEC | WRITE_ONLY));
+  }
+
   /** Opens a file to read. */
   int open(Path file) throws SystemCallException {
     return keep(
@@ -50,6 +63,17 @@ final class Descriptors implements AutoCloseable {
     return new int[] {
       keep(ends.get(ValueLayout.JAVA_INT, 0)), keep(ends.get(ValueLayout.JAVA_INT, Integer.BYTES))
     };
+  }
+
+  /** Writes a whole text. */
+  void write(int descriptor, String text) throws SystemCallException {
+    var bytes = text.getBytes(StandardCharsets.UTF_8);
+    var memory = calls.allocate(bytes.length);
+    MemorySegment.copy(bytes, 0, memory, ValueLayout.JAVA_BYTE, 0, bytes.length);
+    for (long written = 0; written < bytes.length; ) {
+      written +=
+          calls.call(Call.WRITE, descriptor, memory.address() + written, bytes.length - written);
+    }
   }
 
   /** Leaves a descriptor to somebody else. */

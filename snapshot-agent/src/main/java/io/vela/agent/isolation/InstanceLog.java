@@ -1,10 +1,13 @@
 package io.vela.agent.isolation;
 
 import io.vela.agent.isolation.SystemCalls.Call;
+import io.vela.config.value.UntrustedText;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -27,6 +30,7 @@ final class InstanceLog implements AutoCloseable {
   /** The most that one file of the log may take; there are two. */
   static final long MOST_BYTES = 1 << 20;
 
+  private static final int MOST_SHOWN = 500;
   private static final int EAGAIN = 11;
   private static final int NO_READER = 6; // ENXIO
   private static final long FIFO = 0x1000 | 0600; // S_IFIFO, rw-------
@@ -120,6 +124,13 @@ final class InstanceLog implements AutoCloseable {
     for (long read = read(); read > 0; read = read()) {
       append(buffer.asSlice(0, read).asByteBuffer());
     }
+  }
+
+  /** What has come and was not drained yet, to a bound and escaped, to be shown to a person. */
+  synchronized String said() throws IOException {
+    long read = closed ? 0 : read();
+    var bytes = buffer.asSlice(0, Math.clamp(read, 0, MOST_SHOWN)).toArray(ValueLayout.JAVA_BYTE);
+    return new UntrustedText(new String(bytes, StandardCharsets.UTF_8).strip()).line();
   }
 
   private long read() throws SystemCallException {

@@ -7,6 +7,12 @@ public enum IsolationLevel {
   /** They run as Vela's service user and see what that user sees. */
   NONE("processes of branches see what their user sees on this host"),
 
+  /**
+   * They share processes, network and user with Vela, but the kernel lets them open only their own
+   * files, connect to nothing and signal nobody else.
+   */
+  LANDLOCK("branches reach only their own files and nobody else's processes, by Landlock"),
+
   /** They have namespaces of their own, but one user id, which is Vela's own. */
   NAMESPACES("branches have namespaces of their own and share a user id"),
 

@@ -1,6 +1,7 @@
 package io.vela.agent.isolation;
 
 import java.io.IOException;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -10,6 +11,11 @@ import java.util.Optional;
 public interface Launcher extends AutoCloseable {
   /** How far its instances are locked in. */
   IsolationLevel level();
+
+  /** Settings that a server needs to run locked in like that, by name. */
+  default Map<String, String> serverSettings() {
+    return Map.of();
+  }
 
   /** Starts an instance and keeps a record of it, so that a later Vela finds it again. */
   Launched launch(Launch launch) throws IOException;

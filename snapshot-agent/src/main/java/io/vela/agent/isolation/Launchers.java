@@ -2,11 +2,15 @@ package io.vela.agent.isolation;
 
 import io.vela.agent.exec.Programs;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.file.UntrustedFolder;
+import io.vela.agent.isolation.PreparedNamespace.Access;
+import io.vela.agent.isolation.PreparedNamespace.Shown;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -16,6 +20,7 @@ import java.util.concurrent.TimeoutException;
 /** Finds out how far this host lets Vela lock instances in, by trying. */
 public final class Launchers {
   private static final long TRIAL_SECONDS = 20;
+  private static final Path USR = Path.of("/usr");
   private static final String LEFT_READY = "ready-*.pipe";
 
   private Launchers() {}
@@ -23,7 +28,7 @@ public final class Launchers {
   /**
    * The launcher that was found to work, and why it is no better one.
    *
-   * @param shortfall empty at the highest level
+   * @param shortfall to follow "because"; empty at the highest level
    */
   public record Found(Launcher launcher, String shortfall) {}
 
@@ -39,30 +44,67 @@ public final class Launchers {
       throws IOException, InterruptedException {
     requireSpawn();
     clear(folder);
-    if (!ServiceUser.runningAsRoot()) {
-      return new Found(plain(user), "Vela does not run as root");
-    }
-    var stage = folder.resolve(".root");
-    Files.createDirectories(stage);
-    Files.setPosixFilePermissions(stage, PosixFilePermissions.fromString("rwx------"));
+    var stage = privateFolder(folder.resolve(".root"));
+    return ServiceUser.runningAsRoot()
+        ? bestOfRoot(user, stage, folder, pool, files)
+        : bestOfOrdinaryUser(user, stage, folder, files);
+  }
+
+  private static Found bestOfRoot(
+      ServiceUser user, Path stage, Path folder, Path pool, Map<Path, String> files)
+      throws IOException, InterruptedException {
     var root = new NamespaceRoot(stage, files);
     try {
-      return new Found(namespaces(user, root, folder, pool, true), "");
+      return new Found(privileged(user, root, folder, pool, true), "");
     } catch (IOException mapping) {
       try {
         return new Found(
-            namespaces(user, root, folder, pool, false),
+            privileged(user, root, folder, pool, false),
             "user ids cannot be mapped: " + mapping.getMessage());
       } catch (IOException refused) {
-        return new Found(plain(user), String.valueOf(refused.getMessage()));
+        return sharingTheHost(user, folder, files, String.valueOf(refused.getMessage()));
       }
     }
+  }
+
+  private static Found bestOfOrdinaryUser(
+      ServiceUser user, Path stage, Path folder, Map<Path, String> files)
+      throws IOException, InterruptedException {
+    var template = folder.resolve(".root-template");
+    new UntrustedFolder(template).delete();
+    var tree = new UnprivilegedTree(stage, privateFolder(template), files);
+    tree.makeTemplate(user.uid(), user.gid());
+    try {
+      return new Found(
+          tried(new UnprivilegedNamespaces(user, tree, unprivilegedPrograms()), folder),
+          "Vela does not run as root, so branches share its user id");
+    } catch (IOException refused) {
+      return sharingTheHost(user, folder, files, String.valueOf(refused.getMessage()));
+    }
+  }
+
+  /** The best where no namespaces can be made. */
+  private static Found sharingTheHost(
+      ServiceUser user, Path folder, Map<Path, String> files, String noNamespaces)
+      throws IOException, InterruptedException {
+    try {
+      var confinement = new LandlockConfinement(List.copyOf(files.keySet()));
+      trial(confinement, user, folder);
+      return new Found(new SharedHostLauncher(user, confinement, new LogReader()), noNamespaces);
+    } catch (IOException refused) {
+      return new Found(plain(user), noNamespaces + "; Landlock: " + refused.getMessage());
+    }
+  }
+
+  private static Path privateFolder(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    return Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
   }
 
   /** A launcher that locks nothing in: for Vela's own servers, which run no code of others. */
   public static Launcher plain(ServiceUser user) throws IOException {
     requireSpawn();
-    return new PlainLauncher(user, new LogReader());
+    return new SharedHostLauncher(user, new NoConfinement(), new LogReader());
   }
 
   private static void requireSpawn() throws IOException {
@@ -72,22 +114,39 @@ public final class Launchers {
     }
   }
 
-  private static Launcher namespaces(
+  private static Launcher privileged(
       ServiceUser user, NamespaceRoot root, Path folder, Path pool, boolean mapped)
       throws IOException, InterruptedException {
-    var users = new BranchUsers(user, program("unshare"), program("cat"), mapped);
-    var launcher =
-        new NamespaceLauncher(
-            root,
-            new PreparedNamespace.Programs(program("sh"), program("mount"), program("setpriv")),
-            users,
-            mapped ? IsolationLevel.FULL : IsolationLevel.NAMESPACES,
-            folder,
-            new LogReader());
+    var users = new BranchUsers(user, ofSystem("unshare"), ofSystem("cat"), mapped);
     try {
       tryMapping(users, pool, mapped);
-      trial(launcher);
-      launcher.prepareAhead();
+    } catch (IOException e) {
+      users.close();
+      throw e;
+    }
+    var programs =
+        new PrivilegedNamespaces.Programs(ofSystem("sh"), ofSystem("mount"), ofSystem("setpriv"));
+    return tried(new PrivilegedNamespaces(root, programs, users), folder);
+  }
+
+  private static UnprivilegedNamespaces.Programs unprivilegedPrograms() throws IOException {
+    return new UnprivilegedNamespaces.Programs(
+        ofSystem("sh"),
+        ofSystem("unshare"),
+        ofSystem("mount"),
+        ofSystem("umount"),
+        ofSystem("cp"),
+        ofSystem("pivot_root"),
+        ofSystem("setpriv"));
+  }
+
+  /** A launcher that was seen to work. */
+  private static Launcher tried(NamespaceMaker namespaces, Path folder)
+      throws IOException, InterruptedException {
+    var launcher = new NamespaceLauncher(namespaces, folder, new LogReader());
+    try {
+      trial(launcher, folder);
+      launcher.prepareAhead(Duration.ZERO);
       return launcher;
     } catch (IOException | InterruptedException e) {
       launcher.close();
@@ -107,15 +166,20 @@ public final class Launchers {
     }
   }
 
-  private static void trial(NamespaceLauncher launcher) throws IOException, InterruptedException {
+  /** Runs a script in a namespace that shows it a folder, as an instance would be run. */
+  private static void trial(NamespaceLauncher launcher, Path folder)
+      throws IOException, InterruptedException {
+    var shown = privateFolder(folder.resolve(".trial"));
     var namespace = launcher.prepare(false);
-    namespace.show(List.of());
-    namespace.run("exit 42\n");
     try {
+      namespace.run(
+          List.of(new Shown(shown, Access.DATA)),
+          "test -d " + ShellWords.quoted(shown.toString()) + " && exit 42\n");
       int code = namespace.child().exit().get(TRIAL_SECONDS, TimeUnit.SECONDS);
-      namespace.log().drain();
       if (code != 42) {
-        throw new IOException("the first process of a namespace ended with " + code);
+        throw new IOException(
+            "the first process of a namespace ended with %d: %s"
+                .formatted(code, namespace.log().said()));
       }
     } catch (ExecutionException | TimeoutException e) {
       throw new IOException("the first process of a namespace did not end", e);
@@ -124,8 +188,35 @@ public final class Launchers {
     }
   }
 
-  private static Path program(String name) throws IOException {
-    return Programs.find(name)
+  /** Runs a script that sees whether it is held, as an instance would be run. */
+  private static void trial(LandlockConfinement confinement, ServiceUser user, Path folder)
+      throws IOException, InterruptedException {
+    if (LandlockRules.version() < LandlockRules.LEAST_VERSION) {
+      throw new IOException("this kernel's version of it keeps no signals in (Linux 6.12 does)");
+    }
+    var own = privateFolder(folder.resolve(".trial"));
+    var shell = ofSystem("sh");
+    var script =
+        "ls %s && exit 1; ls %s && exit 42"
+            .formatted(ShellWords.quoted(folder.toString()), ShellWords.quoted(own.toString()));
+    user.ownOne(own);
+    var launch = new Launch(own, new RunFiles(own), USR, shell, List.of("-c", script), false);
+    try (var descriptors = new Descriptors()) {
+      var argv = user.wrap(List.of(shell.toString(), "-c", script));
+      var spawn =
+          new Spawn(argv, Environment.OF_INSTANCES, descriptors.nothing(), descriptors.nowhere());
+      var child = new ChildProcess(confinement.start(launch, spawn));
+      int code = child.exit().get(TRIAL_SECONDS, TimeUnit.SECONDS);
+      if (code != 42) {
+        throw new IOException("a process that it was to hold ended with " + code);
+      }
+    } catch (ExecutionException | TimeoutException e) {
+      throw new IOException("a process that it was to hold did not end", e);
+    }
+  }
+
+  private static Path ofSystem(String name) throws IOException {
+    return Programs.findOfSystem(name)
         .orElseThrow(() -> new IOException("the program " + name + " was not found"))
         .toRealPath(LinkOption.NOFOLLOW_LINKS);
   }

@@ -1,34 +1,36 @@
 package io.vela.agent.isolation;
 
+import io.vela.agent.isolation.PreparedNamespace.Access;
 import io.vela.agent.isolation.PreparedNamespace.Shown;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Starts instances as root in namespaces of their own, a few of which are kept ready. */
+/** Starts instances in namespaces of their own, a few of which are kept ready. */
 final class NamespaceLauncher implements Launcher {
   private static final Logger log = LoggerFactory.getLogger(NamespaceLauncher.class);
 
   /** One for the start that comes, one for the start that comes meanwhile. */
   private static final int READY = 2;
 
-  private static final long STORAGE =
-      MountTree.NO_SET_ID | MountTree.NO_DEVICES | MountTree.NO_PROGRAMS;
+  /**
+   * How long after a start the next ones are made: until then the client for whom the instance was
+   * started needs the processors.
+   */
+  private static final Duration AFTER_A_START = Duration.ofMillis(50);
 
   private static final Path USR = Path.of("/usr");
 
-  private final NamespaceRoot root;
-  private final PreparedNamespace.Programs programs;
-  private final BranchUsers users;
-  private final IsolationLevel level;
+  private final NamespaceMaker namespaces;
   private final Path folder;
   private final LogReader logs;
   private final RunningInstances running = new RunningInstances();
@@ -39,24 +41,15 @@ final class NamespaceLauncher implements Launcher {
   /**
    * @param folder of Vela's own, for the pipes of those kept ready
    */
-  NamespaceLauncher(
-      NamespaceRoot root,
-      PreparedNamespace.Programs programs,
-      BranchUsers users,
-      IsolationLevel level,
-      Path folder,
-      LogReader logs) {
-    this.root = root;
-    this.programs = programs;
-    this.users = users;
-    this.level = level;
+  NamespaceLauncher(NamespaceMaker namespaces, Path folder, LogReader logs) {
+    this.namespaces = namespaces;
     this.folder = folder;
     this.logs = logs;
   }
 
   @Override
   public IsolationLevel level() {
-    return level;
+    return namespaces.level();
   }
 
   @Override
@@ -64,11 +57,9 @@ final class NamespaceLauncher implements Launcher {
     running.requireNone(launch.run());
     var namespace = launch.hostNetwork() ? prepare(true) : takeReady();
     try {
-      show(launch, namespace);
       namespace.log().begin(launch.run());
-      InstanceRecord.of(namespace.child().pid(), namespace.user().slot())
-          .write(launch.run().record());
-      namespace.run(script(launch));
+      InstanceRecord.of(namespace.child().pid(), namespace.userSlot()).write(launch.run().record());
+      namespace.run(shown(launch), script(launch));
     } catch (IOException e) {
       discard(namespace);
       throw e;
@@ -80,55 +71,30 @@ final class NamespaceLauncher implements Launcher {
                 namespace.child(),
                 String.valueOf(launch.program().getFileName()),
                 namespace.log(),
-                this::prepareAhead)
+                () -> prepareAhead(AFTER_A_START))
             .afterwards(() -> ended(namespace)));
   }
 
-  private static void show(Launch launch, PreparedNamespace namespace) throws IOException {
-    var user = namespace.user();
-    own(launch.run().folder(), user.id());
-    try (var descriptors = new Descriptors()) {
-      var shown = new ArrayList<Shown>();
-      shown.add(
-          new Shown(
-              MountTree.takeFolder(descriptors, launch.data(), STORAGE, user.namespace()),
-              launch.data()));
-      shown.add(
-          new Shown(
-              MountTree.takeFolder(descriptors, launch.run().folder(), STORAGE, -1),
-              launch.run().folder()));
-      if (!launch.installation().startsWith(USR)) {
-        shown.add(
-            new Shown(
-                MountTree.take(
-                    descriptors,
-                    launch.installation(),
-                    MountTree.READ_ONLY | MountTree.NO_SET_ID | MountTree.NO_DEVICES),
-                launch.installation()));
-      }
-      namespace.show(shown);
+  private static List<Shown> shown(Launch launch) {
+    var shown = new ArrayList<Shown>();
+    shown.add(new Shown(launch.data(), Access.DATA));
+    shown.add(new Shown(launch.run().folder(), Access.SOCKETS));
+    if (!launch.installation().startsWith(USR)) {
+      shown.add(new Shown(launch.installation(), Access.PROGRAMS));
     }
-  }
-
-  private static void own(Path folder, long user) throws IOException {
-    Files.setAttribute(folder, "unix:gid", (int) user, LinkOption.NOFOLLOW_LINKS);
-    Files.setAttribute(folder, "unix:uid", (int) user, LinkOption.NOFOLLOW_LINKS);
+    return shown;
   }
 
   /** The program is no {@code exec}: the shell stays, as the first process of the namespace. */
   private static String script(Launch launch) {
-    var text = new StringBuilder(quoted(launch.program().toString()));
-    launch.arguments().forEach(argument -> text.append(' ').append(quoted(argument)));
+    var text = new StringBuilder(ShellWords.quoted(launch.program().toString()));
+    launch.arguments().forEach(word -> text.append(' ').append(ShellWords.quoted(word)));
     return text.append(" </dev/null\nexit $?\n").toString();
-  }
-
-  private static String quoted(String word) {
-    return "'" + word.replace("'", "'\\''") + "'";
   }
 
   private void ended(PreparedNamespace namespace) {
     logs.end(namespace.log());
-    users.release(namespace.user().slot());
+    namespaces.release(namespace.userSlot());
   }
 
   private PreparedNamespace takeReady() throws IOException {
@@ -144,18 +110,23 @@ final class NamespaceLauncher implements Launcher {
     return prepare(false);
   }
 
-  /** Makes those ready that are missing, on a thread of its own, one after the other. */
-  void prepareAhead() {
+  /**
+   * Makes those ready that are missing, on a thread of its own, one after the other.
+   *
+   * @param delay before the first
+   */
+  void prepareAhead(Duration delay) {
     synchronized (ready) {
       if (preparing || closed || ready.size() >= READY) {
         return;
       }
       preparing = true;
     }
-    Thread.ofVirtual().name("namespaces-ahead").start(this::fill);
+    Thread.ofVirtual().name("namespaces-ahead").start(() -> fill(delay));
   }
 
-  private void fill() {
+  private void fill(Duration delay) {
+    LockSupport.parkNanos(delay.toNanos());
     while (true) {
       try {
         var made = prepare(false);
@@ -185,24 +156,18 @@ final class NamespaceLauncher implements Launcher {
 
   /** Makes one. Blocks for some milliseconds. */
   PreparedNamespace prepare(boolean hostNetwork) throws IOException {
-    var user = users.take();
+    var pipe = InstanceLog.make(new RunFiles(folder.resolve("ready-" + UUID.randomUUID())));
     try {
-      var pipe = InstanceLog.make(new RunFiles(folder.resolve("ready-" + UUID.randomUUID())));
-      try {
-        return new PreparedNamespace(root, programs, user, pipe, hostNetwork);
-      } catch (IOException e) {
-        pipe.close();
-        throw e;
-      }
+      return namespaces.prepare(pipe, hostNetwork);
     } catch (IOException e) {
-      users.release(user.slot());
+      pipe.close();
       throw e;
     }
   }
 
   void discard(PreparedNamespace namespace) {
     namespace.close();
-    var _ = namespace.child().exit().thenRun(() -> users.release(namespace.user().slot()));
+    var _ = namespace.child().exit().thenRun(() -> namespaces.release(namespace.userSlot()));
   }
 
   @Override
@@ -211,16 +176,14 @@ final class NamespaceLauncher implements Launcher {
   }
 
   private LaunchedProcess adopt(RunFiles run, InstanceRecord record) throws IOException {
-    if (record.userSlot() >= 0) {
-      users.occupy(record.userSlot());
-    }
+    namespaces.occupy(record.userSlot());
     var pipe = InstanceLog.reopen(run);
     logs.add(pipe);
     return LaunchedProcess.adopted(record, "postgres", pipe)
         .afterwards(
             () -> {
               logs.end(pipe);
-              users.release(record.userSlot());
+              namespaces.release(record.userSlot());
             });
   }
 
@@ -232,6 +195,6 @@ final class NamespaceLauncher implements Launcher {
       ready.clear();
     }
     logs.close();
-    users.close();
+    namespaces.close();
   }
 }

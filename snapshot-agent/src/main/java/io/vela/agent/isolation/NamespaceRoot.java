@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -18,26 +17,6 @@ import java.util.Map;
  * process namespace of whoever mounts it.
  */
 final class NamespaceRoot {
-  private static final List<String> SYSTEM =
-      List.of("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32");
-
-  private static final List<String> SETTINGS =
-      List.of("ld.so.cache", "localtime", "alternatives", "perl", "ssl/openssl.cnf");
-
-  private static final List<String> NETWORK_SETTINGS =
-      List.of("resolv.conf", "hosts", "nsswitch.conf", "services", "ssl/certs");
-
-  /** Character devices (Linux documentation, "admin-guide/devices.rst"): name, major, minor. */
-  private record Device(String name, int major, int minor) {}
-
-  private static final List<Device> DEVICES =
-      List.of(
-          new Device("null", 1, 3),
-          new Device("zero", 1, 5),
-          new Device("full", 1, 7),
-          new Device("random", 1, 8),
-          new Device("urandom", 1, 9));
-
   private static final long NO_SET_ID = 2; // MS_NOSUID
   private static final long NO_DEVICES = 4; // MS_NODEV
   private static final long NO_PROGRAMS = 8; // MS_NOEXEC
@@ -45,13 +24,6 @@ final class NamespaceRoot {
   private static final long DETACH = 2; // MNT_DETACH
   private static final long CHARACTER_DEVICE = 0x2000 | 0666; // S_IFCHR
   private static final long READABLE = 022;
-  private static final String SMALL = "mode=0755,size=1m";
-
-  /** As much of the memory as others can spare; by default it would be half. */
-  private static final String SHARED_MEMORY = "mode=1777,size=25%";
-
-  private static final String TEMPORARY = "mode=1777,size=10%";
-
   private static final long INTERNET = 2; // AF_INET
   private static final long DATAGRAMS = 2; // SOCK_DGRAM
   private static final long SET_FLAGS = 0x8914; // SIOCSIFFLAGS
@@ -79,21 +51,18 @@ final class NamespaceRoot {
     var calls = descriptors.calls();
     calls.call(Call.UMASK, READABLE);
     mount(calls, "", "/", "", RECURSIVE_PRIVATE, "");
-    mount(calls, "tmpfs", stage.toString(), "tmpfs", NO_SET_ID | NO_DEVICES, SMALL);
-    for (var name : SYSTEM) {
+    mount(calls, "tmpfs", stage.toString(), "tmpfs", NO_SET_ID | NO_DEVICES, TreeContents.SMALL);
+    for (var name : TreeContents.SYSTEM) {
       system(descriptors, name);
     }
     Files.createDirectories(stage.resolve("etc"));
-    Files.writeString(
-        stage.resolve("etc/passwd"),
-        "root:x:0:0::/:/usr/sbin/nologin\nvela:x:%d:%d::/tmp:/usr/sbin/nologin\n"
-            .formatted(user, user));
-    Files.writeString(stage.resolve("etc/group"), "root:x:0:\nvela:x:%d:\n".formatted(user));
-    for (var name : SETTINGS) {
+    Files.writeString(stage.resolve("etc/passwd"), TreeContents.users(user, user));
+    Files.writeString(stage.resolve("etc/group"), TreeContents.groups(user));
+    for (var name : TreeContents.SETTINGS) {
       settings(descriptors, name);
     }
     if (hostNetwork) {
-      for (var name : NETWORK_SETTINGS) {
+      for (var name : TreeContents.NETWORK_SETTINGS) {
         settings(descriptors, name);
       }
     } else {
@@ -102,7 +71,7 @@ final class NamespaceRoot {
     devices(calls);
     folder("proc");
     folder("tmp");
-    mount(calls, "tmpfs", below("tmp"), "tmpfs", NO_SET_ID | NO_DEVICES, TEMPORARY);
+    mount(calls, "tmpfs", below("tmp"), "tmpfs", NO_SET_ID | NO_DEVICES, TreeContents.TEMPORARY);
     for (var file : files.entrySet()) {
       var path = stage.resolve(Path.of("/").relativize(file.getKey()));
       Files.createDirectories(path.resolveSibling("."));
@@ -162,8 +131,8 @@ final class NamespaceRoot {
 
   private void devices(SystemCalls calls) throws IOException {
     folder("dev");
-    mount(calls, "tmpfs", below("dev"), "tmpfs", NO_SET_ID | NO_PROGRAMS, SMALL);
-    for (var device : DEVICES) {
+    mount(calls, "tmpfs", below("dev"), "tmpfs", NO_SET_ID | NO_PROGRAMS, TreeContents.SMALL);
+    for (var device : TreeContents.DEVICES) {
       var path = below("dev/" + device.name());
       calls.call(
           Call.MKNODAT,
@@ -174,10 +143,9 @@ final class NamespaceRoot {
       // Whatever the umask says.
       Files.setPosixFilePermissions(Path.of(path), PosixFilePermissions.fromString("rw-rw-rw-"));
     }
-    Files.createSymbolicLink(stage.resolve("dev/fd"), Path.of("/proc/self/fd"));
-    Files.createSymbolicLink(stage.resolve("dev/stdin"), Path.of("/proc/self/fd/0"));
-    Files.createSymbolicLink(stage.resolve("dev/stdout"), Path.of("/proc/self/fd/1"));
-    Files.createSymbolicLink(stage.resolve("dev/stderr"), Path.of("/proc/self/fd/2"));
+    for (var link : TreeContents.LINKS) {
+      Files.createSymbolicLink(stage.resolve(link.name()), Path.of(link.target()));
+    }
     folder("dev/shm");
     mount(
         calls,
@@ -185,7 +153,7 @@ final class NamespaceRoot {
         below("dev/shm"),
         "tmpfs",
         NO_SET_ID | NO_DEVICES | NO_PROGRAMS,
-        SHARED_MEMORY);
+        TreeContents.SHARED_MEMORY);
   }
 
   /** The statistics collector of Postgres 14 talks to itself over it. */

@@ -9,6 +9,8 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 
 /**
  * A program about to be started by {@code posix_spawn} (POSIX). Java's own {@code ProcessBuilder}
@@ -118,6 +120,37 @@ final class Spawn {
             arguments.address(),
             variables.address()));
     return pid.get(ValueLayout.JAVA_INT, 0);
+  }
+
+  /** Something done to the thread that starts a process, for the process to inherit. */
+  @FunctionalInterface
+  interface Preparation {
+    void prepare() throws IOException;
+  }
+
+  /** Starts the process, once, from a thread of its own that was prepared for it. Blocks. */
+  long startFrom(Preparation preparation) throws IOException {
+    var started = new CompletableFuture<Long>();
+    Thread.ofPlatform()
+        .daemon()
+        .name("spawn")
+        .start(
+            () -> {
+              try {
+                preparation.prepare();
+                started.complete(start());
+              } catch (IOException | RuntimeException e) {
+                started.completeExceptionally(e);
+              }
+            });
+    try {
+      return started.get();
+    } catch (ExecutionException e) {
+      throw new IOException(program + " could not be started: " + e.getCause(), e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while a process was started", e);
+    }
   }
 
   private void check(int error) throws IOException {

@@ -66,6 +66,12 @@ final class SystemCallFilter {
               101, 310, 311, 248, 249, 250, 321, 298, 323, 304, 308, 166, 155, 246, 175, 313, 176,
               163, 169, 167, 168, 425, 428, 430, 432, 438);
 
+  /**
+   * Those of them that a tree is put together by: umount2, pivot_root, open_tree, fsopen, fsmount.
+   */
+  private static final List<Integer> TREE =
+      ARM ? List.of(39, 41, 428, 430, 432) : List.of(166, 155, 428, 430, 432);
+
   private static final int LOAD_WORD = 0x20;
   private static final int JUMP_IF_EQUAL = 0x15;
   private static final int JUMP_IF_ANY_BIT = 0x45;
@@ -78,6 +84,15 @@ final class SystemCallFilter {
   private static final int NUMBER_AT = 0;
   private static final int ARCHITECTURE_AT = 4;
   private static final int FIRST_ARGUMENT_AT = 16;
+  private static final int SECOND_ARGUMENT_AT = 24;
+  private static final int AND = 0x54;
+
+  private static final int SOCKET = ARM ? 198 : 41;
+  private static final int SOCKET_PAIR = ARM ? 199 : 53;
+  private static final int CONNECT = ARM ? 203 : 42;
+  private static final int UNIX_SOCKETS = 1; // AF_UNIX
+  private static final int SOCKET_TYPE = 0xF;
+  private static final int STREAM = 1; // SOCK_STREAM
 
   private static final long NO_NEW_PRIVILEGES = 38; // PR_SET_NO_NEW_PRIVS
   private static final long SET_MODE_FILTER = 1;
@@ -86,8 +101,25 @@ final class SystemCallFilter {
   private final SystemCalls calls;
   private final MemorySegment program;
 
+  /** Who is going to be held by a filter. */
+  enum Scope {
+    /**
+     * Processes of a branch that share processes and network with the host. They may accept
+     * connections of Unix sockets and make none, since a connection to a path is nothing that
+     * Landlock decides about.
+     */
+    SHARED_HOST,
+    /** Processes of a branch, whose namespaces and tree are made already but for some mounts. */
+    BRANCH,
+    /**
+     * A program that makes namespaces and a tree first. For its calls a capability is needed that
+     * the processes of the branch do not have afterwards.
+     */
+    MAKER
+  }
+
   /** Puts the filter together; nothing is in force yet. */
-  SystemCallFilter(SystemCalls calls) {
+  SystemCallFilter(SystemCalls calls, Scope scope) {
     this.calls = calls;
     var words = new Words(calls.allocate(INSTRUCTION_BYTES * 160L));
     words.add(LOAD_WORD, 0, 0, ARCHITECTURE_AT);
@@ -101,20 +133,44 @@ final class SystemCallFilter {
     words.add(JUMP_IF_EQUAL, 0, 1, CLONE3);
     words.add(RETURN, 0, 0, UNKNOWN);
     for (int number : REFUSED) {
+      if (scope == Scope.MAKER && TREE.contains(number)) {
+        continue;
+      }
       words.add(JUMP_IF_EQUAL, 0, 1, number);
       words.add(RETURN, 0, 0, REFUSE);
     }
-    words.add(JUMP_IF_EQUAL, 2, 0, CLONE);
-    words.add(JUMP_IF_EQUAL, 1, 0, UNSHARE);
-    words.add(RETURN, 0, 0, ALLOW);
-    words.add(LOAD_WORD, 0, 0, FIRST_ARGUMENT_AT);
-    words.add(JUMP_IF_ANY_BIT, 0, 1, NEW_NAMESPACES);
-    words.add(RETURN, 0, 0, REFUSE);
+    if (scope == Scope.SHARED_HOST) {
+      refuseConnections(words);
+    }
+    if (scope != Scope.MAKER) {
+      words.add(JUMP_IF_EQUAL, 2, 0, CLONE);
+      words.add(JUMP_IF_EQUAL, 1, 0, UNSHARE);
+      words.add(RETURN, 0, 0, ALLOW);
+      words.add(LOAD_WORD, 0, 0, FIRST_ARGUMENT_AT);
+      words.add(JUMP_IF_ANY_BIT, 0, 1, NEW_NAMESPACES);
+      words.add(RETURN, 0, 0, REFUSE);
+    }
     words.add(RETURN, 0, 0, ALLOW);
     // struct sock_fprog: a count, then a pointer.
     program = calls.allocate(16);
     program.set(ValueLayout.JAVA_SHORT, 0, (short) words.count);
     program.set(ValueLayout.JAVA_LONG, 8, words.memory.address());
+  }
+
+  private static void refuseConnections(Words words) {
+    words.add(JUMP_IF_EQUAL, 0, 1, CONNECT);
+    words.add(RETURN, 0, 0, REFUSE);
+    words.add(JUMP_IF_EQUAL, 1, 0, SOCKET);
+    words.add(JUMP_IF_EQUAL, 0, 8, SOCKET_PAIR);
+    words.add(LOAD_WORD, 0, 0, FIRST_ARGUMENT_AT);
+    words.add(JUMP_IF_EQUAL, 1, 0, UNIX_SOCKETS);
+    words.add(RETURN, 0, 0, REFUSE);
+    words.add(LOAD_WORD, 0, 0, SECOND_ARGUMENT_AT);
+    words.add(AND, 0, 0, SOCKET_TYPE);
+    // Datagrams can be sent to a path without a connection.
+    words.add(JUMP_IF_EQUAL, 1, 0, STREAM);
+    words.add(RETURN, 0, 0, REFUSE);
+    words.add(RETURN, 0, 0, ALLOW);
   }
 
   /** Holds for the calling thread and all that it starts from here on, without a way back. */

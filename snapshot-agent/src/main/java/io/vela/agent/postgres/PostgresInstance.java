@@ -92,6 +92,7 @@ public final class PostgresInstance {
     long deadline = System.nanoTime() + timeout.toNanos();
     var arguments = new ArrayList<>(List.of("-D", files.data().toString()));
     arguments.addAll(Guard.arguments(settings));
+    arguments.addAll(Guard.arguments(launcher.serverSettings()));
     var launch =
         new Launch(
             files.data(),

@@ -19,4 +19,12 @@ public final class MountOptions {
           new StorageFailed("the mount of %s cannot be read: %s".formatted(folder, e), ""), e);
     }
   }
+
+  /**
+   * The attributes of the mount that a path is on, such as {@code ro} and {@code nosuid}, as {@code
+   * mountinfo} lists them.
+   */
+  public static List<String> ofMount(Path path) throws IOException {
+    return Mounts.read().of(path).map(Mounts.Mount::attributes).orElse(List.of());
+  }
 }

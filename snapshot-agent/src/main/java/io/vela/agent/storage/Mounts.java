@@ -18,9 +18,11 @@ record Mounts(List<Mount> all) {
    * @param folder where
    * @param type of file system
    * @param source what: a device's name
-   * @param options of the file system, not of this mount of it
+   * @param attributes of this mount
+   * @param options of the file system
    */
-  record Mount(Path folder, String type, String source, List<String> options) {}
+  record Mount(
+      Path folder, String type, String source, List<String> attributes, List<String> options) {}
 
   static Mounts read() throws IOException {
     return parse(Files.readAllLines(SOURCE));
@@ -39,6 +41,7 @@ record Mounts(List<Mount> all) {
         Path.of(plain(fields.get(4))),
         fields.get(separator + 1),
         plain(fields.get(separator + 2)),
+        List.of(fields.get(5).split(",", -1)),
         List.of(fields.get(separator + 3).split(",", -1)));
   }
 

@@ -19,8 +19,14 @@ class MountsTest {
 
     assertThat(mounts.all())
         .containsExactly(
-            new Mounts.Mount(Path.of("/mnt two"), "ext3", "/dev/root", List.of("rw")),
-            new Mounts.Mount(Path.of("/"), "ext4", "/dev/vda", List.of("rw", "discard")));
+            new Mounts.Mount(
+                Path.of("/mnt two"), "ext3", "/dev/root", List.of("rw", "noatime"), List.of("rw")),
+            new Mounts.Mount(
+                Path.of("/"),
+                "ext4",
+                "/dev/vda",
+                List.of("rw", "relatime"),
+                List.of("rw", "discard")));
   }
 
   @Test
@@ -30,8 +36,9 @@ class MountsTest {
     var mounts =
         new Mounts(
             List.of(
-                new Mounts.Mount(real, "ext4", "/dev/vda", List.of("rw")),
-                new Mounts.Mount(real, "btrfs", "/dev/loop0", List.of("rw", "flushoncommit"))));
+                new Mounts.Mount(real, "ext4", "/dev/vda", List.of("rw"), List.of("rw")),
+                new Mounts.Mount(
+                    real, "btrfs", "/dev/loop0", List.of("rw"), List.of("rw", "flushoncommit"))));
 
     assertThat(mounts.at(folder)).map(Mounts.Mount::type).contains("btrfs");
     assertThat(mounts.of(Files.createDirectory(real.resolve("below"))))

@@ -4,22 +4,33 @@ import io.vela.agent.exec.ServiceUser;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
-/** Starts instances as the service user and locks them in no further. */
-final class PlainLauncher implements Launcher {
+/**
+ * Starts instances as the service user among the other processes of the host, held by what a {@link
+ * Confinement} has the kernel refuse them.
+ */
+final class SharedHostLauncher implements Launcher {
   private final ServiceUser user;
+  private final Confinement confinement;
   private final LogReader logs;
   private final RunningInstances running = new RunningInstances();
 
-  PlainLauncher(ServiceUser user, LogReader logs) {
+  SharedHostLauncher(ServiceUser user, Confinement confinement, LogReader logs) {
     this.user = user;
+    this.confinement = confinement;
     this.logs = logs;
   }
 
   @Override
   public IsolationLevel level() {
-    return IsolationLevel.NONE;
+    return confinement.level();
+  }
+
+  @Override
+  public Map<String, String> serverSettings() {
+    return confinement.serverSettings();
   }
 
   @Override
@@ -35,7 +46,7 @@ final class PlainLauncher implements Launcher {
       int output = descriptors.keep(log.openForInstance());
       var spawn =
           new Spawn(user.wrap(argv), Environment.OF_INSTANCES, descriptors.nothing(), output);
-      child = new ChildProcess(spawn.start());
+      child = new ChildProcess(confinement.start(launch, spawn));
     } catch (IOException e) {
       log.close();
       throw e;
