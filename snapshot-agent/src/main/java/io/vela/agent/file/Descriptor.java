@@ -210,6 +210,11 @@ final class Descriptor implements AutoCloseable {
     return names;
   }
 
+  /** A path by which this process opens the same file once more (proc(5), "/proc/pid/fd"). */
+  Path path() {
+    return Path.of("/proc/self/fd", String.valueOf(number));
+  }
+
   /**
    * Reads from where it is to the end.
    *

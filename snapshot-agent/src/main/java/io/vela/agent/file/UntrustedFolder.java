@@ -1,6 +1,7 @@
 package io.vela.agent.file;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -113,6 +114,21 @@ public record UntrustedFolder(Path path) {
         var entry = folder.entry(last(name));
         var file = entry.readable()) {
       return file.read(most);
+    }
+  }
+
+  /**
+   * Opens a plain file to be read again and again, whatever its name comes to mean later.
+   *
+   * @return at its beginning; whoever asked closes it
+   * @throws NoSuchFileException when it is not there
+   * @throws UnsafeFileException when it is not a plain file
+   */
+  public FileChannel open(String name) throws IOException {
+    try (var folder = openParentOf(name);
+        var entry = folder.entry(last(name));
+        var file = entry.readable()) {
+      return FileChannel.open(file.path());
     }
   }
 

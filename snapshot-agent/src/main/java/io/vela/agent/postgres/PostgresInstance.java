@@ -183,19 +183,24 @@ public final class PostgresInstance {
    */
   private boolean awaitReady(long deadline, Duration timeout)
       throws CloneException, InterruptedException {
-    while (!ended.isDone()) {
-      if (isReady()) {
-        publishSocket();
-        launched.serves();
-        Thread.ofVirtual().start(() -> postmaster.complete(findPostmaster()));
-        return true;
+    try (var watch = new PostmasterWatch(files.data())) {
+      while (!ended.isDone()) {
+        if (watch.isReady()) {
+          publishSocket();
+          launched.serves();
+          Thread.ofVirtual().start(() -> postmaster.complete(findPostmaster()));
+          return true;
+        }
+        if (System.nanoTime() > deadline) {
+          throw new CloneException(new StartTimedOut(timeout, waits(), logTail()));
+        }
+        Thread.sleep(POLL);
       }
-      if (System.nanoTime() > deadline) {
-        throw new CloneException(new StartTimedOut(timeout, waits(), logTail()));
-      }
-      Thread.sleep(POLL);
+      return false;
+    } catch (IOException e) {
+      throw new CloneException(
+          new StartFailed("the state of Postgres cannot be read", e.toString()), e);
     }
-    return false;
   }
 
   private void publishSocket() throws CloneException {
@@ -204,15 +209,6 @@ public final class PostgresInstance {
     } catch (IOException e) {
       throw new CloneException(
           new StartFailed("the socket of Postgres cannot be used", e.toString()), e);
-    }
-  }
-
-  private boolean isReady() throws CloneException {
-    try {
-      return PostmasterFile.read(files.data()).filter(PostmasterFile::isReady).isPresent();
-    } catch (IOException e) {
-      throw new CloneException(
-          new StartFailed("the state of Postgres cannot be read", e.toString()), e);
     }
   }
 

@@ -1,9 +1,10 @@
 package io.vela.agent.postgres;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.vela.agent.file.UnsafeFileException;
 import io.vela.agent.file.UntrustedFolder;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -20,7 +21,7 @@ record PostmasterFile(long pid, String status) {
   private static final int STATUS_LINE = 7;
 
   /** Postgres writes some 100 bytes and two paths. */
-  private static final int MOST_BYTES = 16 * 1024;
+  static final int MOST_BYTES = 16 * 1024;
 
   /**
    * What the file says; empty when there is none, when it is just being written, and when what is
@@ -28,15 +29,22 @@ record PostmasterFile(long pid, String status) {
    */
   static Optional<PostmasterFile> read(Path data) throws IOException {
     try {
-      var lines =
-          new String(new UntrustedFolder(data).read(NAME, MOST_BYTES), StandardCharsets.UTF_8)
-              .split("\n", -1);
+      return parse(new String(new UntrustedFolder(data).read(NAME, MOST_BYTES), UTF_8));
+    } catch (NoSuchFileException | UnsafeFileException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** What a text says that may not be whole yet. */
+  static Optional<PostmasterFile> parse(String text) {
+    var lines = text.split("\n", -1);
+    try {
       return Optional.of(
           new PostmasterFile(
               // A standalone backend writes its id as a negative number.
               Math.abs(Long.parseLong(lines[0].strip())),
               lines.length > STATUS_LINE ? lines[STATUS_LINE].strip() : ""));
-    } catch (NoSuchFileException | UnsafeFileException | NumberFormatException e) {
+    } catch (NumberFormatException e) {
       return Optional.empty();
     }
   }
