@@ -112,7 +112,7 @@ abstract class AttackSuite {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"client.json", "vela().log", "catalog/data/PG_VERSION", "pool.btrfs"})
+  @ValueSource(strings = {"client.json", "vela.log", "vela.lock", "catalog/data/PG_VERSION"})
   void filesOfVelasAreNotThere(String name) throws Exception {
     var file = scratch.data().resolve(name);
     assertThat(Files.exists(file)).isTrue();

@@ -81,7 +81,7 @@ public final class OrdinaryUser {
     var all = Files.createDirectories(folder.resolve("classes"));
     for (var entry : classPath.split(File.pathSeparator, -1)) {
       var original = Path.of(entry);
-      if (Files.exists(original)) {
+      if (!entry.isEmpty() && Files.exists(original)) {
         var copy = Files.createDirectories(all.resolve("" + copies.size()));
         Run.program("cp", "-R", "--reflink=auto", entry, copy.toString()).text();
         copies.add(copy.resolve(original.getFileName()).toString());
