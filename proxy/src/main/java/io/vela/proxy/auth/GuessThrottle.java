@@ -3,32 +3,38 @@ package io.vela.proxy.auth;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
+import io.vela.proxy.guess.Alarm;
+import io.vela.proxy.guess.Pace;
+import io.vela.proxy.guess.Turnstile;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.CompletableFuture;
 
 /**
- * Slows those who guess secrets: after some failures every further answer comes later than the one
- * before, whether the guess was right or not, and however many connections guess at the same time.
+ * Bounds how many guesses at secrets are found out in a time, and keeps nobody out who is right: he
+ * waits for the guesses ahead of his own, for ten seconds at most, and never for a penalty of his
+ * own.
  *
- * <p>Two rules hold at once. One is for an account (role and branch) from one network: it begins
- * soon and grows long. The other is for a network whatever the account, against those who try one
- * password on many: it allows more, as many people may share an address, it counts no account for
- * more than its free failures, so that a flood on one branch does not slow the others, and it
- * spares accounts that got in from there lately. Success clears the account's failures.
+ * <p>Two bounds hold at once. One is for an account (role and branch) from one network. The other
+ * is for a network whatever the account, against those who try one password on many: it allows
+ * more, as many people may share an address, it counts no account for more than its free failures,
+ * so that a flood on one branch does not slow the others, and it spares accounts that got in from
+ * there lately.
  *
  * <p>Nothing here waits. Memory is bounded; failures are forgotten after a while. Safe for use from
  * any thread.
  */
 public final class GuessThrottle {
-  private static final Rule ACCOUNT = new Rule(5, Duration.ofMillis(100), Duration.ofSeconds(4));
-  private static final Rule NETWORK = new Rule(50, Duration.ofMillis(50), Duration.ofSeconds(1));
+  /** In the long run 480 a minute; the queue takes ten seconds at that pace. */
+  private static final Pace ACCOUNT =
+      new Pace(5, Duration.ofMillis(100), Duration.ofSeconds(4), 32, 80);
 
-  /** No answer is held back longer; it must stay below any sane authentication timeout. */
-  private static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
+  /** In the long run 480 a minute. */
+  private static final Pace NETWORK =
+      new Pace(50, Duration.ofMillis(50), Duration.ofSeconds(1), 8, 80);
 
   private static final Duration MEMORY = Duration.ofMinutes(10);
   private static final int MOST_ACCOUNTS = 100_000;
@@ -37,33 +43,28 @@ public final class GuessThrottle {
   /** {@code NAMEDATALEN}: more of a name makes no difference to Postgres. */
   private static final int NAME_LENGTH = 64;
 
-  private final Ticker ticker;
-  private final Cache<Attempt, Pace> accounts;
-  private final Cache<String, Pace> networks;
+  private final Turnstile<Attempt> accounts;
+  private final Turnstile<String> networks;
   private final Cache<Attempt, Boolean> welcome;
 
-  /** On the system's clock. */
+  /** On the system's monotonic clock. */
   public GuessThrottle() {
-    this(Ticker.systemTicker());
+    this(Ticker.systemTicker(), Alarm.SYSTEM);
   }
 
   /**
    * @param ticker nanoseconds
    */
-  GuessThrottle(Ticker ticker) {
-    this.ticker = ticker;
-    this.accounts = cache(MOST_ACCOUNTS, ticker);
-    this.networks = cache(MOST_NETWORKS, ticker);
-    this.welcome = cache(MOST_ACCOUNTS, ticker);
-  }
-
-  private static <K, V> Cache<K, V> cache(int size, Ticker ticker) {
-    return Caffeine.newBuilder()
-        .maximumSize(size)
-        .expireAfterWrite(MEMORY)
-        .ticker(ticker)
-        .executor(Runnable::run)
-        .build();
+  GuessThrottle(Ticker ticker, Alarm alarm) {
+    this.accounts = new Turnstile<>(ACCOUNT, MOST_ACCOUNTS, ticker, alarm);
+    this.networks = new Turnstile<>(NETWORK, MOST_NETWORKS, ticker, alarm);
+    this.welcome =
+        Caffeine.newBuilder()
+            .maximumSize(MOST_ACCOUNTS)
+            .expireAfterWrite(MEMORY)
+            .ticker(ticker)
+            .executor(Runnable::run)
+            .build();
   }
 
   /**
@@ -89,92 +90,109 @@ public final class GuessThrottle {
     }
   }
 
-  /** When an attempt may have its answer. */
+  /** What becomes of an attempt. */
   public sealed interface Verdict {
-    /** At once. */
-    record Now() implements Verdict {}
+    /** It may be found out now whether it is right. */
+    record MayTry(Turn turn) implements Verdict {}
 
-    /** After that time. */
-    record After(Duration time) implements Verdict {}
-
-    /** Never: too many wait already. */
+    /** It is not found out: too many wait. */
     record Refused() implements Verdict {}
   }
 
-  /**
-   * @param free how many failures cost nothing
-   * @param first the delay after those
-   * @param most what it doubles up to
-   */
-  private record Rule(int free, Duration first, Duration most) {
-    long delayNanos(int failures) {
-      int beyond = failures - free;
-      return beyond < 0 ? 0 : Math.min(first.toNanos() << Math.min(beyond, 20), most.toNanos());
+  /** The turn of an attempt, which must be told what became of it, once. */
+  public final class Turn {
+    private final Attempt attempt;
+    private final Turnstile<Attempt>.Turn account;
+    private final Optional<Turnstile<String>.Turn> network;
+
+    private Turn(
+        Attempt attempt,
+        Turnstile<Attempt>.Turn account,
+        Optional<Turnstile<String>.Turn> network) {
+      this.attempt = attempt;
+      this.account = account;
+      this.network = network;
+    }
+
+    /** It was right: the answer may be given at once. */
+    public void right() {
+      welcome.put(attempt, true);
+      giveBack();
+    }
+
+    /**
+     * It was wrong.
+     *
+     * @return how long the answer is to be held back
+     */
+    public Duration wrong() {
+      var penalty = account.wrong();
+      if (penalty.wrong() > ACCOUNT.free()) {
+        network.ifPresent(Turnstile.Turn::giveBack);
+        return penalty.time();
+      }
+      var wider = network.map(turn -> turn.wrong().time()).orElse(Duration.ZERO);
+      return wider.compareTo(penalty.time()) > 0 ? wider : penalty.time();
+    }
+
+    /** It was not found out. */
+    public void giveBack() {
+      account.giveBack();
+      network.ifPresent(Turnstile.Turn::giveBack);
     }
   }
 
   /**
-   * @param failures counted so far
-   * @param taken until when answers are given out, in the ticker's nanoseconds
+   * To be asked before it is found out, or acted upon, whether a guess is right.
+   *
+   * @return completes on any thread; to be cancelled by who no longer wants an answer
    */
-  private record Pace(int failures, long taken) {}
-
-  /** Takes a place in the queue of answers. To be asked before each answer to a guess. */
-  public Verdict admit(Attempt attempt) {
-    var now = ticker.read();
-    var account = reserve(accounts, attempt, ACCOUNT, now);
-    var network =
-        welcome.getIfPresent(attempt) != null
-            ? 0
-            : reserve(networks, attempt.network(), NETWORK, now);
-    if (account < 0 || network < 0) {
-      return new Verdict.Refused();
+  public CompletableFuture<Verdict> admit(Attempt attempt) {
+    var verdict = new CompletableFuture<Verdict>();
+    var place = accounts.enter(attempt);
+    if (place.isEmpty()) {
+      verdict.complete(new Verdict.Refused());
+      return verdict;
     }
-    long wait = Math.max(account, network);
-    return wait == 0 ? new Verdict.Now() : new Verdict.After(Duration.ofNanos(wait));
+    cancelWith(verdict, place.get());
+    var _ = place.get().thenAccept(turn -> admit(attempt, turn, verdict));
+    return verdict;
   }
 
-  /** Returns the time to wait in nanoseconds; negative when there is no place. */
-  private static <K> long reserve(Cache<K, Pace> paces, K key, Rule rule, long now) {
-    var known = paces.getIfPresent(key);
-    if (known == null || rule.delayNanos(known.failures()) == 0) {
-      return 0;
+  private void admit(
+      Attempt attempt, Turnstile<Attempt>.Turn account, CompletableFuture<Verdict> verdict) {
+    if (welcome.getIfPresent(attempt) != null) {
+      grant(new Turn(attempt, account, Optional.empty()), verdict);
+      return;
     }
-    var wait = new AtomicReference<>(0L);
-    paces
-        .asMap()
-        .computeIfPresent(
-            key,
-            (_, pace) -> {
-              var taken = Math.max(now, pace.taken()) + rule.delayNanos(pace.failures());
-              if (taken - now > LONGEST_WAIT.toNanos()) {
-                wait.set(-1L);
-                return pace;
-              }
-              wait.set(taken - now);
-              return new Pace(pace.failures(), taken);
-            });
-    return wait.get();
+    var place = networks.enter(attempt.network());
+    if (place.isEmpty()) {
+      account.giveBack();
+      verdict.complete(new Verdict.Refused());
+      return;
+    }
+    var _ =
+        place
+            .get()
+            .whenComplete(
+                (network, _) -> {
+                  if (network == null) {
+                    account.giveBack();
+                  } else {
+                    grant(new Turn(attempt, account, Optional.of(network)), verdict);
+                  }
+                });
+    cancelWith(verdict, place.get());
   }
 
-  /** A guess was wrong. */
-  public void failed(Attempt attempt) {
-    var now = ticker.read();
-    var pace = fail(accounts, attempt, now);
-    if (pace.failures() <= ACCOUNT.free()) {
-      fail(networks, attempt.network(), now);
+  private static void grant(Turn turn, CompletableFuture<Verdict> verdict) {
+    if (!verdict.complete(new Verdict.MayTry(turn))) {
+      turn.giveBack();
     }
   }
 
-  private static <K> Pace fail(Cache<K, Pace> paces, K key, long now) {
-    return paces
-        .asMap()
-        .merge(key, new Pace(1, now), (pace, _) -> new Pace(pace.failures() + 1, pace.taken()));
-  }
-
-  /** It was right, and the client has been told so. */
-  public void succeeded(Attempt attempt) {
-    accounts.invalidate(attempt);
-    welcome.put(attempt, true);
+  /** Whoever has left gives up his place in the queue. */
+  private static void cancelWith(CompletableFuture<Verdict> verdict, CompletableFuture<?> place) {
+    var _ = verdict.whenComplete((_, _) -> place.cancel(false));
   }
 }

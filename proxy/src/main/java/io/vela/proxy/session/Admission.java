@@ -27,6 +27,7 @@ import io.vela.proxy.wire.TypedMessage;
 import io.vela.router.RouteException;
 import io.vela.router.route.BranchAddressParser;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -255,6 +256,24 @@ final class Admission {
   }
 
   private void located(Locating locating, @Nullable Located found, @Nullable Throwable error) {
+    var pause = locating.request().isBearer() ? guessed(found, error) : Duration.ZERO;
+    guesses.after(pause, locating, () -> answered(locating, found, error));
+  }
+
+  /** Counts a token that came in full, though its client may have left. */
+  private Duration guessed(@Nullable Located found, @Nullable Throwable error) {
+    if (found == null && Located.badToken(Session.unwrap(error)).isPresent()) {
+      return guesses.wrong();
+    }
+    if (found == null) {
+      guesses.neither();
+    } else {
+      guesses.right();
+    }
+    return Duration.ZERO;
+  }
+
+  private void answered(Locating locating, @Nullable Located found, @Nullable Throwable error) {
     if (!session.state().equals(locating)) {
       return;
     }
@@ -268,9 +287,6 @@ final class Admission {
     // A token presented as user is refused only after its exchange, in vain.
     bad.ifPresent(session.log()::badToken);
     boolean badToken = bad.isPresent();
-    if (request.isBearer() && (found != null || badToken)) {
-      guesses.found(request, found != null);
-    }
     if (found != null) {
       session.negotiated(found.negotiation());
       authenticate(locating.authenticate(found.target(), role, method));
