@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  * @param suffix a domain, in lower case: a TLS server name of one label below it names a branch
  * @param tls whether and how connections are encrypted
  * @param proxyProtocol whose word is taken for where a client comes from
- * @param maxConnections how many clients at once; empty for any number
+ * @param maxConnections how many clients at once; empty for as many as file descriptors allow
  * @param auth how clients may prove who they are
  */
 public record ListenerConfig(
@@ -101,6 +101,17 @@ public record ListenerConfig(
   public ListenerConfig withAuth(AuthConfig other) {
     return new ListenerConfig(
         address, defaultBranch, suffix, tls, proxyProtocol, maxConnections, other);
+  }
+
+  /** The same with another bound on connections. */
+  public ListenerConfig withMaxConnections(int other) {
+    return new ListenerConfig(
+        address, defaultBranch, suffix, tls, proxyProtocol, Optional.of(other), auth);
+  }
+
+  /** How many more than {@link #maxConnections} may wait to be told that there is no place. */
+  public static int waiting(int maxConnections) {
+    return Math.max(1, maxConnections / 4);
   }
 
   /** Names are not looked up: what they mean may change. */

@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
 public final class ProxyServer {
   private static final Logger log = LoggerFactory.getLogger(ProxyServer.class);
 
-  /** An instance on this host accepts at once; longer means that its backlog is full. */
+  /** A connect to an instance on this host succeeds, or finds the backlog full, at once. */
   private static final Duration BACKEND_CONNECT_TIMEOUT = Duration.ofSeconds(5);
 
   /** How long clients may take to hear that it is over before they are cut off. */
@@ -115,7 +115,7 @@ public final class ProxyServer {
     var random = new SecureRandom();
     var sessions = new Sessions();
     var connector = new BackendConnector(chosen, BACKEND_CONNECT_TIMEOUT);
-    var backends = new Backends(connector, meters);
+    var backends = new Backends(connector, kept(listeners), meters);
     var cancelKeys = new CancelRegistry(random);
     var liveLimits = new AtomicReference<>(limits);
     var services =
@@ -144,6 +144,16 @@ public final class ProxyServer {
       throw e;
     }
     return server;
+  }
+
+  /** Backends that wait for a session take no more file descriptors than is accounted for. */
+  private static int kept(List<ListenerConfig> listeners) {
+    long most =
+        listeners.stream()
+            .mapToLong(
+                one -> one.maxConnections().map(ListenerConfig::waiting).orElse(Backends.MOST))
+            .sum();
+    return (int) Math.min(most, Backends.MOST);
   }
 
   /** A fault in it must not be its end: a task that throws is not run again. */

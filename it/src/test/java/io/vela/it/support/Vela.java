@@ -78,6 +78,15 @@ public final class Vela implements AutoCloseable {
     return start(Map.of(), data, words);
   }
 
+  /** Starts as a process that may have so many file descriptors (RLIMIT_NOFILE). */
+  public static Vela startWithDescriptors(int limit, Path data, Path config) {
+    var words = List.of("up", "--data", data.toString(), "--config", config.toString());
+    var command =
+        new ArrayList<>(List.of("bash", "-c", "ulimit -n " + limit + "; exec \"$@\"", "-"));
+    command.addAll(command(LEAKS, words));
+    return await(data, Run.start(Map.of(), command));
+  }
+
   /** Starts as an ordinary user on a data directory that does not exist yet. */
   public static Vela startAs(OrdinaryUser user, Path data) throws IOException {
     user.makeOwn(data);

@@ -3,9 +3,9 @@ package io.vela.proxy.backend;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
 import io.vela.agent.Endpoint;
 import io.vela.config.BackendPolicy;
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
@@ -45,9 +45,11 @@ public final class Backends implements AutoCloseable {
   /** Of one instance, in use or not: of the hundred that Postgres usually lets in. */
   private static final int MOST_OF_AN_INSTANCE = 16;
 
-  private static final int MOST = 256;
+  /** Of all instances. */
+  public static final int MOST = 256;
 
   private final BackendConnector connector;
+  private final int most;
   private final ConcurrentMap<EventLoop, Shelf> shelves = new ConcurrentHashMap<>();
   private final ConcurrentMap<Endpoint, Integer> perInstance = new ConcurrentHashMap<>();
   private final ConcurrentMap<Endpoint, Long> fullSince = new ConcurrentHashMap<>();
@@ -56,7 +58,15 @@ public final class Backends implements AutoCloseable {
   private final AtomicInteger resting = new AtomicInteger();
 
   public Backends(BackendConnector connector, MeterRegistry meters) {
+    this(connector, MOST, meters);
+  }
+
+  /**
+   * @param most how many may be kept, at most {@link #MOST}
+   */
+  public Backends(BackendConnector connector, int most, MeterRegistry meters) {
     this.connector = connector;
+    this.most = Math.min(most, MOST);
     Gauge.builder("vela.backend.connections", resting, AtomicInteger::get)
         .description("Connections to instances")
         .tag("state", "spare")
@@ -65,12 +75,13 @@ public final class Backends implements AutoCloseable {
 
   /**
    * Opens a backend for a session: connects, or takes one that is kept. Either way the session says
-   * its startup message and is answered. Never blocks; on the event loop.
+   * its startup message and is answered. Never blocks; on the event loop. See {@link
+   * BackendConnector#connect}.
    *
    * @param startup what the session will say
    * @param handler the channel's only handler
    */
-  public ChannelFuture open(
+  public Future<Channel> open(
       EventLoop eventLoop,
       Endpoint endpoint,
       StartupMessage startup,
@@ -135,7 +146,7 @@ public final class Backends implements AutoCloseable {
   private boolean admit(Endpoint endpoint) {
     if (closed
         || isFull(endpoint)
-        || total.get() >= MOST
+        || total.get() >= most
         || perInstance.getOrDefault(endpoint, 0) >= MOST_OF_AN_INSTANCE) {
       return false;
     }

@@ -3,7 +3,6 @@ package io.vela.proxy.backend;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -81,8 +80,8 @@ final class KeptBackend {
   private final Keeper keeper;
   private final Greeting greeting = new Greeting();
   private final long begun = System.nanoTime();
-  private final ChannelFuture connecting;
-  private final Channel channel;
+  private final EventLoop eventLoop;
+  private final Future<Channel> connecting;
   private State state = State.STARTING;
   private Optional<RawMessage> standing = Optional.empty();
   private boolean confirmed;
@@ -99,6 +98,7 @@ final class KeptBackend {
     this.key = key;
     this.reusable = reusable;
     this.keeper = keeper;
+    this.eventLoop = eventLoop;
     this.connecting =
         connector.connect(
             eventLoop,
@@ -109,7 +109,6 @@ final class KeptBackend {
                 opened.pipeline().addLast(decoder, listening);
               }
             });
-    this.channel = connecting.channel();
   }
 
   /**
@@ -124,21 +123,24 @@ final class KeptBackend {
       boolean reusable,
       Keeper keeper) {
     var backend = new KeptBackend(connector, eventLoop, key, reusable, keeper);
-    backend.channel.attr(KEPT).set(backend);
-    var _ =
-        backend.connecting.addListener(
-            done -> eventLoop.execute(() -> backend.connected(done.isSuccess())));
+    backend.expireIn(PATIENCE);
+    var _ = backend.connecting.addListener(_ -> eventLoop.execute(backend::connected));
     return backend;
   }
 
-  private void connected(boolean success) {
-    if (success) {
-      var _ = channel.closeFuture().addListener(_ -> gone());
-      expireIn(PATIENCE);
-      send(new FrontendMessages(channel.alloc()).startup(key.startup()));
+  private void connected() {
+    if (connecting.isSuccess()) {
+      channel().attr(KEPT).set(this);
+      var _ = channel().closeFuture().addListener(_ -> gone());
+      send(new FrontendMessages(channel().alloc()).startup(key.startup()));
     } else {
       gone();
     }
+  }
+
+  /** Once it is connected. */
+  private Channel channel() {
+    return connecting.getNow();
   }
 
   /** The one that is behind a channel; none when a session started it itself. */
@@ -162,7 +164,7 @@ final class KeptBackend {
   /** Ends it unless it goes on within the time. */
   void expireIn(Duration time) {
     cancelExpiry();
-    expiry = Optional.of(channel.eventLoop().schedule(this::close, time.toNanos(), NANOSECONDS));
+    expiry = Optional.of(eventLoop.schedule(this::close, time.toNanos(), NANOSECONDS));
   }
 
   private void cancelExpiry() {
@@ -171,38 +173,41 @@ final class KeptBackend {
 
   /** Whether a session can have it: it is there, and not in the middle of saying something. */
   boolean isFit() {
-    return channel.isActive() && decoder.isBetweenMessages();
+    return channel().isActive() && decoder.isBetweenMessages();
   }
 
   /** It goes to a session, whose handler will say startup and hear the greeting. */
-  ChannelFuture lend(ChannelHandler handler) {
+  Future<Channel> lend(ChannelHandler handler) {
     state = State.LENT;
     cancelExpiry();
-    channel.config().setAutoRead(false);
-    var pipeline = channel.pipeline();
+    channel().config().setAutoRead(false);
+    var pipeline = channel().pipeline();
     pipeline.remove(listening);
     pipeline.remove(decoder);
     pipeline.addLast(new GreetingReplay(greeting), handler);
-    return channel.newSucceededFuture();
+    return eventLoop.newSucceededFuture(channel());
   }
 
   /** A session has ended at rest: what it did to the backend is undone. */
   void reset() {
     state = State.RESETTING;
-    if (!channel.isActive()) {
+    if (!channel().isActive()) {
       return;
     }
     expireIn(PATIENCE);
-    channel.config().setAutoClose(true);
+    channel().config().setAutoClose(true);
     decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
     listening = new Listening();
-    channel.pipeline().addLast(decoder, listening);
-    channel.config().setAutoRead(true);
-    send(new FrontendMessages(channel.alloc()).query("DISCARD ALL"));
+    channel().pipeline().addLast(decoder, listening);
+    channel().config().setAutoRead(true);
+    send(new FrontendMessages(channel().alloc()).query("DISCARD ALL"));
   }
 
+  /** Closes it, or no longer waits for it. */
   void close() {
-    var _ = channel.close();
+    if (!connecting.cancel(false) && connecting.isSuccess()) {
+      var _ = channel().close();
+    }
   }
 
   private void gone() {
@@ -214,7 +219,7 @@ final class KeptBackend {
   }
 
   private void send(FrontendMessages messages) {
-    var _ = channel.writeAndFlush(messages.buffer(), channel.voidPromise());
+    var _ = channel().writeAndFlush(messages.buffer(), channel().voidPromise());
   }
 
   private void heard(TypedMessage message) {
@@ -271,7 +276,7 @@ final class KeptBackend {
     if (reusable) {
       state = State.CHECKING;
       confirmed = false;
-      send(new FrontendMessages(channel.alloc()).query(STANDING));
+      send(new FrontendMessages(channel().alloc()).query(STANDING));
     } else {
       state = State.RESTING;
       keeper.rests(this);

@@ -8,6 +8,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.Future;
 import io.vela.proxy.backend.BackendConnector;
 import io.vela.proxy.cancel.CancelRegistry.Claim;
 import io.vela.proxy.cancel.CancelRegistry.Destination;
@@ -15,7 +16,6 @@ import io.vela.proxy.wire.CancelKey;
 import io.vela.proxy.wire.FrontendMessages;
 import java.net.InetAddress;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.Optional;
 
 /**
@@ -28,12 +28,14 @@ import java.util.Optional;
  * backend has got meanwhile comes with another key.
  */
 public final class CancelForwarder {
-  /** For the instance to handle a request; it does so at once or is stuck. */
+  /**
+   * For the instance to accept and handle a request; it does so at once, or is crowded or stuck.
+   */
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final CancelRegistry registry;
   private final BackendConnector connector;
-  private final CancelGuesses guesses = new CancelGuesses(InstantSource.system());
+  private final CancelGuesses guesses = new CancelGuesses();
   private final Counter forwarded;
   private final Counter unknown;
   private final Counter failed;
@@ -62,19 +64,37 @@ public final class CancelForwarder {
    * @param from whose request it is; empty when it has no IP address
    */
   public void forward(CancelKey key, Channel asking, Optional<InetAddress> from) {
-    if (guesses.isBlocked(from)) {
-      throttled.increment();
-      close(asking);
+    if (!guesses.isGuessable(key) || !registry.knows(key.processId())) {
+      serve(key, asking);
       return;
     }
+    var turn = guesses.enter(from);
+    if (turn.isEmpty()) {
+      throttled.increment();
+      close(asking);
+    } else if (turn.get().isDone()) {
+      serve(key, asking, turn.get().join());
+    } else {
+      // Many close without waiting for the answer, so that whether one is there says nothing.
+      var _ = turn.get().thenAcceptAsync(own -> serve(key, asking, own), asking.eventLoop());
+    }
+  }
+
+  private void serve(CancelKey key, Channel asking, CancelGuesses.Turn turn) {
+    if (serve(key, asking)) {
+      turn.right();
+    } else {
+      turn.wrong();
+    }
+  }
+
+  /** Serves a request; returns whether its key means something. */
+  private boolean serve(CancelKey key, Channel asking) {
     var claim = registry.claim(key);
     if (claim.isEmpty()) {
-      if (registry.knows(key.processId())) {
-        guesses.wrong(from);
-      }
       unknown.increment();
       close(asking);
-      return;
+      return false;
     }
     switch (claim.get().destination()) {
       case Destination.Backend backend -> send(claim.get(), backend, asking);
@@ -85,25 +105,30 @@ public final class CancelForwarder {
         close(asking);
       }
     }
+    return true;
   }
 
   private void send(Claim claim, Destination.Backend backend, Channel asking) {
     var connecting = connector.connect(asking.eventLoop(), backend.endpoint(), new UntilClosed());
+    var deadline =
+        asking.eventLoop().schedule(() -> giveUp(connecting), PATIENCE.toNanos(), NANOSECONDS);
     var _ =
         connecting.addListener(
-            connected -> {
-              if (!connected.isSuccess()) {
+            _ -> {
+              if (!connecting.isSuccess()) {
+                deadline.cancel(false);
                 failed.increment();
                 claim.close();
                 close(asking);
                 return;
               }
-              var instance = connecting.channel();
+              var instance = connecting.getNow();
               var _ =
                   instance
                       .closeFuture()
                       .addListener(
                           _ -> {
+                            deadline.cancel(false);
                             claim.close();
                             close(asking);
                           });
@@ -116,10 +141,13 @@ public final class CancelForwarder {
             });
   }
 
+  private static void giveUp(Future<Channel> connecting) {
+    if (!connecting.cancel(false) && connecting.isSuccess()) {
+      close(connecting.getNow());
+    }
+  }
+
   private void write(CancelKey key, Channel instance) {
-    var deadline =
-        instance.eventLoop().schedule(() -> close(instance), PATIENCE.toNanos(), NANOSECONDS);
-    var _ = instance.closeFuture().addListener(_ -> deadline.cancel(false));
     var _ =
         instance
             .writeAndFlush(new FrontendMessages(instance.alloc()).cancelRequest(key).buffer())

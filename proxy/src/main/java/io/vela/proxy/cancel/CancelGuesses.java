@@ -1,64 +1,80 @@
 package io.vela.proxy.cancel;
 
+import com.github.benmanes.caffeine.cache.Ticker;
+import io.vela.proxy.guess.Alarm;
+import io.vela.proxy.guess.Pace;
+import io.vela.proxy.guess.Turnstile;
+import io.vela.proxy.wire.CancelKey;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CompletableFuture;
 
 /**
- * Counts cancel requests that have a live session's process id and a wrong secret. Protocol 3.0 has
- * secrets of 32 bits only, and process ids are easy to guess: an address that is wrong more than a
- * few times is not listened to for a while, so that trying all of them takes centuries. Requests
- * that merely come too late have the process id of no session and do not count. Safe for use from
- * any thread.
+ * Bounds how many cancel requests of an address are found out that have a live session's process id
+ * and may have a wrong secret. Up to protocol 3.0 secrets have 32 bits only, and process ids are
+ * easy to guess. At 32 wrong ones a second it takes one address two years on average to find the
+ * key of a session. A request with the right key works all the same: it waits for those ahead of
+ * it, for ten seconds at most.
+ *
+ * <p>Requests that merely come too late have the process id of no session and do not count, nor do
+ * those with longer secrets, which nobody guesses. Safe for use from any thread.
  */
 final class CancelGuesses {
-  /** More wrong ones than this in a window, and an address is not listened to. */
-  static final int LIMIT = 10;
+  static final Pace PACE = new Pace(10, Duration.ofMillis(100), Duration.ofSeconds(1), 32, 320);
 
-  static final Duration WINDOW = Duration.ofMinutes(1);
+  private static final int MOST_NETWORKS = 50_000;
 
-  /** Addresses counted in one window; an attacker with more gains little by it. */
-  private static final int MAX_ADDRESSES = 10_000;
+  /** Trying all secrets of this many bytes is out of reach, at whatever pace. */
+  private static final int UNGUESSABLE_BYTES = 12;
 
   /** A host has its choice of the addresses of an IPv6 network of this many bytes. */
   private static final int IPV6_NETWORK_BYTES = 8;
 
   private static final String NOT_IP = "-";
 
-  private final InstantSource clock;
-  private final ConcurrentHashMap<String, Integer> wrong = new ConcurrentHashMap<>();
-  private Instant windowEnd = Instant.MIN;
+  private final Turnstile<String> networks;
 
-  CancelGuesses(InstantSource clock) {
-    this.clock = clock;
+  /** On the system's monotonic clock. */
+  CancelGuesses() {
+    this(Ticker.systemTicker(), Alarm.SYSTEM);
   }
 
-  /** Whether an address has been wrong too often. */
-  boolean isBlocked(Optional<InetAddress> from) {
-    turnWindow();
-    return wrong.getOrDefault(network(from), 0) >= LIMIT;
+  /**
+   * @param ticker nanoseconds
+   */
+  CancelGuesses(Ticker ticker, Alarm alarm) {
+    this.networks = new Turnstile<>(PACE, MOST_NETWORKS, ticker, alarm);
   }
 
-  void wrong(Optional<InetAddress> from) {
-    turnWindow();
-    var network = network(from);
-    if (wrong.size() < MAX_ADDRESSES || wrong.containsKey(network)) {
-      wrong.merge(network, 1, Integer::sum);
+  /** The turn of a request, which must be told what became of it, once. */
+  record Turn(Turnstile<String>.Turn place) {
+    /** Its key meant something. */
+    void right() {
+      place.giveBack();
+    }
+
+    /** It did not. */
+    void wrong() {
+      var _ = place.wrong();
     }
   }
 
-  private synchronized void turnWindow() {
-    var now = clock.instant();
-    if (!now.isBefore(windowEnd)) {
-      windowEnd = now.plus(WINDOW);
-      wrong.clear();
-    }
+  /** Whether a key like this could be found by trying. */
+  boolean isGuessable(CancelKey key) {
+    return key.secretLength() < UNGUESSABLE_BYTES;
+  }
+
+  /**
+   * To be asked before it is found out whether a key is right.
+   *
+   * @return completes on any thread; empty when too many of the address's requests wait
+   */
+  Optional<CompletableFuture<Turn>> enter(Optional<InetAddress> from) {
+    return networks.enter(network(from)).map(place -> place.thenApply(Turn::new));
   }
 
   private static String network(Optional<InetAddress> from) {

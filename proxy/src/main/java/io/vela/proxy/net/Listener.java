@@ -15,9 +15,10 @@ import java.util.function.Supplier;
 /** An open address where clients are accepted. */
 public final class Listener implements AutoCloseable {
   /**
-   * Connections the system may complete ahead of accept; 200 clients that come at once must fit.
+   * Connections the system may complete ahead of accept: thousands that come at once must fit. The
+   * system bounds it further ({@code net.core.somaxconn}, usually the same).
    */
-  private static final int BACKLOG = 1024;
+  private static final int BACKLOG = 4096;
 
   private final Channel channel;
 

@@ -2,6 +2,7 @@ package io.vela.proxy.session;
 
 import io.netty.channel.Channel;
 import io.vela.config.LimitsConfig;
+import io.vela.config.ListenerConfig;
 import io.vela.config.value.BranchName;
 import io.vela.proxy.net.Entrance;
 import io.vela.proxy.wire.ErrorMessage;
@@ -13,8 +14,8 @@ import java.util.Optional;
  * given back when the channel is closed, in whatever way. On the connection's event loop.
  *
  * <p>As with Postgres, whoever finds no place is told so in answer to its startup message, for a
- * cancel request needs none and before TLS nobody can be told. As many as there are places may wait
- * to be told; more are closed at once.
+ * cancel request needs none and before TLS nobody can be told. A quarter as many as there are
+ * places may wait to be told; more are closed at once.
  */
 final class Attendance {
   /** Where there is a place for each connection. */
@@ -52,7 +53,7 @@ final class Attendance {
       return true;
     }
     refusal = Optional.of(Refusal.tooManyOnListener(limit.get()));
-    return hold(counts.toBeRefused().take(entrance, limit));
+    return hold(counts.toBeRefused().take(entrance, limit.map(ListenerConfig::waiting)));
   }
 
   /** It has become known where the client is. */

@@ -33,7 +33,7 @@ final class BackendLink {
   private static final long GOODBYE_PATIENCE_MILLIS = 5_000;
 
   private final BranchLease lease;
-  private final Channel channel;
+  private final Future<Channel> connecting;
   private final MessageDecoder decoder;
   private final BackendHandler handler;
   private final ChannelFutureListener whenClosed = _ -> release();
@@ -58,7 +58,7 @@ final class BackendLink {
     this.lease = lease;
     this.decoder = new MessageDecoder(MAX_MESSAGE_BYTES);
     this.handler = new BackendHandler(this, events);
-    var connecting =
+    this.connecting =
         backends.open(
             eventLoop,
             lease.endpoint(),
@@ -70,19 +70,17 @@ final class BackendLink {
                 opened.pipeline().addLast(decoder, handler);
               }
             });
-    this.channel = connecting.channel();
-    var _ = channel.closeFuture().addListener(whenClosed);
-    var _ =
-        connecting.addListener(connected -> eventLoop.execute(() -> connected(connected, events)));
+    var _ = connecting.addListener(_ -> eventLoop.execute(() -> connected(events)));
   }
 
-  private void connected(Future<? super Void> connected, BackendEvents events) {
-    if (connected.isSuccess()) {
+  private void connected(BackendEvents events) {
+    if (connecting.isSuccess()) {
+      // One that has closed meanwhile says so at once.
+      var _ = channel().closeFuture().addListener(whenClosed);
       events.backendConnected(this);
     } else {
-      // A channel that could not even be made, for want of a file descriptor, never closes.
       release();
-      events.backendUnreachable(this, connected.cause());
+      events.backendUnreachable(this, connecting.cause());
     }
   }
 
@@ -98,14 +96,17 @@ final class BackendLink {
     return lease;
   }
 
+  /** Once it is connected. */
   Channel channel() {
-    return channel;
+    return connecting.getNow();
   }
 
   void sendStartup(StartupMessage startup) {
     var _ =
-        channel.writeAndFlush(
-            new FrontendMessages(channel.alloc()).startup(startup).buffer(), channel.voidPromise());
+        channel()
+            .writeAndFlush(
+                new FrontendMessages(channel().alloc()).startup(startup).buffer(),
+                channel().voidPromise());
   }
 
   /** Whether the instance has sent anything. On any thread. */
@@ -160,18 +161,20 @@ final class BackendLink {
    */
   void finish() {
     var _ =
-        channel.writeAndFlush(
-            new FrontendMessages(channel.alloc()).terminate().buffer(), channel.voidPromise());
-    channel.config().setAutoRead(true);
+        channel()
+            .writeAndFlush(
+                new FrontendMessages(channel().alloc()).terminate().buffer(),
+                channel().voidPromise());
+    channel().config().setAutoRead(true);
     var late =
-        channel.eventLoop().schedule(this::close, GOODBYE_PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
-    channel.closeFuture().addListener(_ -> late.cancel(false));
+        channel().eventLoop().schedule(this::close, GOODBYE_PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+    channel().closeFuture().addListener(_ -> late.cancel(false));
   }
 
   /** Ends the startup phase: what the instance has sent goes to the handler added last. */
   void startupComplete() {
-    channel.pipeline().remove(handler);
-    channel.pipeline().remove(decoder);
+    channel().pipeline().remove(handler);
+    channel().pipeline().remove(decoder);
   }
 
   /**
@@ -194,11 +197,14 @@ final class BackendLink {
             .orElseGet(() -> CompletableFuture.completedStage(null));
     release();
     // Or the connection would hold on to every session that it has served.
-    var _ = channel.closeFuture().removeListener(whenClosed);
-    backends.giveBack(channel, settled);
+    var _ = channel().closeFuture().removeListener(whenClosed);
+    backends.giveBack(channel(), settled);
   }
 
+  /** Closes the connection, or no longer waits for one. */
   void close() {
-    var _ = channel.close();
+    if (!connecting.cancel(false) && connecting.isSuccess()) {
+      var _ = channel().close();
+    }
   }
 }

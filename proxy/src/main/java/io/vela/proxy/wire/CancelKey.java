@@ -48,6 +48,11 @@ public final class CancelKey {
     return processId;
   }
 
+  /** How many bytes the secret has. */
+  public int secretLength() {
+    return secret.length;
+  }
+
   /** A copy of the secret. */
   public byte[] secret() {
     return secret.clone();

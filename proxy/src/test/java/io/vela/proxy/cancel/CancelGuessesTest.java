@@ -2,40 +2,78 @@ package io.vela.proxy.cancel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.vela.proxy.guess.Time;
+import io.vela.proxy.wire.CancelKey;
 import java.net.InetAddress;
-import java.time.Instant;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class CancelGuessesTest {
-  private final AtomicReference<Instant> now = new AtomicReference<>(Instant.EPOCH);
-  private final CancelGuesses guesses = new CancelGuesses(now::get);
+  private final Time time = new Time();
+  private final CancelGuesses guesses = new CancelGuesses(time, time);
 
-  private static Optional<InetAddress> address(String literal) throws Exception {
-    return Optional.of(InetAddress.getByName(literal));
+  private static Optional<InetAddress> address(String literal) {
+    return Optional.of(InetAddress.ofLiteral(literal));
   }
 
-  private void guess(Optional<InetAddress> from) {
-    for (int i = 0; i < CancelGuesses.LIMIT; i++) {
-      assertThat(guesses.isBlocked(from)).isFalse();
-      guesses.wrong(from);
+  private boolean isFree(String address) {
+    var entered = guesses.enter(address(address)).orElseThrow();
+    boolean free = entered.isDone();
+    var _ = entered.thenAccept(CancelGuesses.Turn::right);
+    return free;
+  }
+
+  /** Guesses as often as it is let, and once more; how often that was. */
+  private int guess(String address) {
+    int wrong = 0;
+    while (isFree(address)) {
+      guesses.enter(address(address)).orElseThrow().join().wrong();
+      wrong++;
     }
+    return wrong;
   }
 
   @Test
-  void whoGuessesIsNotListenedToForAWhile() throws Exception {
-    guess(address("192.0.2.1"));
-    assertThat(guesses.isBlocked(address("192.0.2.1"))).isTrue();
-    assertThat(guesses.isBlocked(address("192.0.2.2"))).isFalse();
-    now.set(Instant.EPOCH.plus(CancelGuesses.WINDOW));
-    assertThat(guesses.isBlocked(address("192.0.2.1"))).isFalse();
+  void aRightKeyFromAnAddressThatGuessesWaitsForThoseAheadOfIt() {
+    guess("192.0.2.1");
+    var ahead = new ArrayList<CompletableFuture<CancelGuesses.Turn>>();
+    for (int i = 0; i < CancelGuesses.PACE.queue() - 2; i++) {
+      ahead.add(guesses.enter(address("192.0.2.1")).orElseThrow());
+    }
+    var right = guesses.enter(address("192.0.2.1")).orElseThrow();
+    for (var one : ahead) {
+      var _ = one.thenAccept(CancelGuesses.Turn::wrong);
+    }
+
+    time.pass(Duration.ofSeconds(11));
+
+    assertThat(right).isDone();
   }
 
   @Test
-  void anotherAddressOfTheSameIpv6NetworkIsTheSameGuesser() throws Exception {
-    guess(address("2001:db8::1"));
-    assertThat(guesses.isBlocked(address("2001:db8::2"))).isTrue();
-    assertThat(guesses.isBlocked(address("2001:db8:0:1::1"))).isFalse();
+  void anAddressHasThirtyTwoGuessesASecond() {
+    int wrong = 0;
+    for (int second = 0; second < 60; second++) {
+      wrong += guess("192.0.2.1");
+      time.pass(Duration.ofSeconds(1));
+    }
+    assertThat(wrong).isBetween(20 * 60, 33 * 60);
+    assertThat(isFree("192.0.2.2")).isTrue();
+  }
+
+  @Test
+  void anotherAddressOfTheSameIpv6NetworkIsTheSameGuesser() {
+    guess("2001:db8::1");
+    assertThat(isFree("2001:db8::2")).isFalse();
+    assertThat(isFree("2001:db8:0:1::1")).isTrue();
+  }
+
+  @Test
+  void keysThatNobodyGuessesAreNotHeldBack() {
+    assertThat(guesses.isGuessable(new CancelKey(1, new byte[4]))).isTrue();
+    assertThat(guesses.isGuessable(new CancelKey(1, new byte[32]))).isFalse();
   }
 }

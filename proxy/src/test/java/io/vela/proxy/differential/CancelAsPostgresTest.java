@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -103,6 +104,36 @@ class CancelAsPostgresTest {
       awaitAsleep(1);
       cancel(session.key());
       assertThat(session.peer().readUntil('Z', 1)).contains("C57014");
+    }
+  }
+
+  /** From the address of the owner, more at once than are looked at. */
+  @Test
+  void aRightKeyWorksFromAnAddressThatGuesses() throws Exception {
+    try (var session = Session.begin(PROTOCOL_3_0)) {
+      session.peer().send(new Frontend().query("select pg_sleep(60)").bytes());
+      awaitAsleep(1);
+      var unknown = side.count("vela.cancel.requests", "outcome", "unknown");
+      var guesses = new ArrayList<Peer>();
+      for (int i = 1; i <= 150; i++) {
+        var wrong = session.key().clone();
+        wrong[4] ^= (byte) i;
+        wrong[5] ^= 1;
+        var peer = side.anotherThroughVela();
+        guesses.add(peer);
+        peer.send(new Frontend().ints(8 + wrong.length, CANCEL_REQUEST_CODE).raw(wrong).bytes());
+      }
+
+      cancel(session.key());
+
+      assertThat(session.peer().readUntil('Z', 1)).contains("C57014");
+      assertThat(side.count("vela.cancel.requests", "outcome", "unknown") - unknown)
+          .as("guesses looked at, none of which was ignored")
+          .isGreaterThan(100);
+      for (var peer : guesses) {
+        peer.close();
+      }
+      assertThat(side.count("vela.cancel.requests", "outcome", "throttled")).isZero();
     }
   }
 

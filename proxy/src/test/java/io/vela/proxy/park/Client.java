@@ -82,7 +82,7 @@ final class Client implements AutoCloseable {
                   }
                 })
             .sync()
-            .channel();
+            .getNow();
     var _ =
         channel
             .writeAndFlush(
