@@ -87,6 +87,11 @@ public record HttpConfig(
         other, hosts, metrics, maxConnections, maxBody, headerTimeout, bodyTimeout);
   }
 
+  /** The same with another bound on connections. */
+  public HttpConfig withMaxConnections(int other) {
+    return new HttpConfig(address, hosts, metrics, other, maxBody, headerTimeout, bodyTimeout);
+  }
+
   /**
    * @return the name as it is compared
    * @throws IllegalArgumentException for what is no host name or address without its port

@@ -1,10 +1,13 @@
 package io.vela.cli.up;
 
 import io.vela.config.ConfigException;
+import io.vela.config.ListenerConfig;
 import io.vela.config.LiveConfig;
 import io.vela.config.VelaConfig;
 import io.vela.proxy.ProxyServer;
 import io.vela.router.LocalRouter;
+import java.util.List;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,13 +22,23 @@ final class Reload {
   private final LiveConfig live;
   private final LocalRouter router;
   private final ProxyServer proxy;
+  private final UnaryOperator<List<ListenerConfig>> bounded;
 
   /** The file, with what the command line said instead. */
   interface Reader {
     VelaConfig read() throws ConfigException;
   }
 
-  Reload(Reader reader, LiveConfig live, LocalRouter router, ProxyServer proxy) {
+  /**
+   * @param bounded gives listeners without a bound on connections one
+   */
+  Reload(
+      Reader reader,
+      LiveConfig live,
+      LocalRouter router,
+      ProxyServer proxy,
+      UnaryOperator<List<ListenerConfig>> bounded) {
+    this.bounded = bounded;
     this.reader = reader;
     this.live = live;
     this.router = router;
@@ -43,7 +56,8 @@ final class Reload {
     }
     var applied = live.apply(wanted);
     router.reconfigured();
-    var change = applied.with(proxy.reconfigure(live.get().listen(), live.get().limits()));
+    var change =
+        applied.with(proxy.reconfigure(bounded.apply(live.get().listen()), live.get().limits()));
     log.info(
         "configuration reloaded applied={} needRestart={} problems={}",
         change.applied(),

@@ -18,6 +18,7 @@ import io.vela.agent.storage.StorageDrivers;
 import io.vela.cli.CliException;
 import io.vela.cli.Terminal;
 import io.vela.config.ConfigException;
+import io.vela.config.ListenerConfig;
 import io.vela.config.LiveConfig;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.HostPort;
@@ -44,6 +45,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -180,9 +182,12 @@ final class Up {
     parts.add("router", router);
     router.open();
     var main = baseline(router);
+    var descriptors = Descriptors.ofThisProcess();
+    UnaryOperator<List<ListenerConfig>> bounded =
+        listeners -> descriptors.map(some -> some.share(listeners)).orElse(listeners);
     var proxy =
         ProxyServer.start(
-            config.listen(),
+            bounded.apply(config.listen()),
             config.limits(),
             config.network(),
             router,
@@ -191,13 +196,14 @@ final class Up {
             special.parkAlways());
     parts.add("proxy", () -> proxy.close(live.get().limits().drainTimeout()));
     stop.onHurry(proxy::hurry);
-    var reload = new Reload(reader, live, router, proxy);
+    var reload = new Reload(reader, live, router, proxy, bounded);
     stop.onHangup(() -> reloadOnSignal(reload));
     var listen =
         new HostPort(
             config.listen().getFirst().address().host(), proxy.addresses().getFirst().getPort());
     health.add("listeners", new ListenersHealth(proxy));
-    var admin = AdminServer.start(config.http(), router, metrics, listen, reload::run, health);
+    var http = descriptors.map(some -> some.share(config.http())).orElse(config.http());
+    var admin = AdminServer.start(http, router, metrics, listen, reload::run, health);
     parts.add("admin", admin);
     var token =
         new AdminToken(router, config.data(), "http://" + reachable(admin.address()), listen, say);
