@@ -137,20 +137,21 @@ public record UntrustedText(String raw) {
       return text;
     }
     var escaped = new StringBuilder(text.length() + 16);
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!isControl(c) || (keepLines && (c == '\n' || c == '\t'))) {
-        escaped.append(c);
-      } else {
-        switch (c) {
-          case '\n' -> escaped.append("\\n");
-          case '\r' -> escaped.append("\\r");
-          case '\t' -> escaped.append("\\t");
-          default -> escaped.append("\\u%04x".formatted((int) c));
-        }
+    text.codePoints().forEach(c -> append(escaped, c, keepLines));
+    return escaped.toString();
+  }
+
+  private static void append(StringBuilder escaped, int c, boolean keepLines) {
+    if (!isControl(c) || (keepLines && (c == '\n' || c == '\t'))) {
+      escaped.appendCodePoint(c);
+    } else {
+      switch (c) {
+        case '\n' -> escaped.append("\\n");
+        case '\r' -> escaped.append("\\r");
+        case '\t' -> escaped.append("\\t");
+        default -> escaped.append("\\u%04x".formatted(c));
       }
     }
-    return escaped.toString();
   }
 
   /**
@@ -166,7 +167,13 @@ public record UntrustedText(String raw) {
         || c == 0x200e
         || c == 0x200f
         || (c >= 0x202a && c <= 0x202e)
-        || (c >= 0x2066 && c <= 0x2069);
+        || (c >= 0x2066 && c <= 0x2069)
+        || isUnpaired(c);
+  }
+
+  /** Of a string's code points a surrogate is one that stands for itself: it has no encoding. */
+  private static boolean isUnpaired(int codePoint) {
+    return codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE;
   }
 
   /** On one line, so that it is safe wherever it is put without a thought. */

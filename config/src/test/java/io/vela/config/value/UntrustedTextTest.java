@@ -88,4 +88,9 @@ class UntrustedTextTest {
     }
     assertThat(new UntrustedText("a://" + ":".repeat(100_000)).forClient()).isNotEmpty();
   }
+
+  @Test
+  void whatHasNoEncodingIsEscapedAndWhatTakesTwoCharactersIsNot() {
+    assertThat(new UntrustedText("a\udcffb\ud83d\udc18").line()).isEqualTo("a\\udcffb\ud83d\udc18");
+  }
 }

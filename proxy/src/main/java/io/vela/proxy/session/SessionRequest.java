@@ -1,5 +1,6 @@
 package io.vela.proxy.session;
 
+import io.vela.config.value.UntrustedText;
 import io.vela.proxy.wire.StartupPacket.StartupMessage;
 import io.vela.router.route.BranchAddress;
 import io.vela.router.route.BranchAddress.PresentedToken;
@@ -17,6 +18,9 @@ record SessionRequest(StartupMessage startup, BranchAddress address) {
   String user() {
     return RoleName.truncate(startup.user());
   }
+
+  /** Postgres itself keeps 63 bytes of any of them. */
+  private static final int MOST_SHOWN = 200;
 
   /** Whether a token in full was presented: then no password is asked. */
   boolean isBearer() {
@@ -39,15 +43,19 @@ record SessionRequest(StartupMessage startup, BranchAddress address) {
         + address.branch().map(branch -> "@" + branch).orElse("");
   }
 
-  /** For {@code vela why}. */
+  /** For {@code vela why}, and the answers over HTTP: the names are the client's choice. */
   String describe(String clientAddress) {
     var application = address.parameters().getOrDefault("application_name", "");
     return "role=%s database=%s client=%s%s"
         .formatted(
-            address.role(),
-            address.database(),
+            shown(address.role()),
+            shown(address.database()),
             clientAddress,
-            application.isEmpty() ? "" : " application=" + application);
+            application.isEmpty() ? "" : " application=" + shown(application));
+  }
+
+  private static String shown(String name) {
+    return new UntrustedText(name).line(MOST_SHOWN);
   }
 
   /**

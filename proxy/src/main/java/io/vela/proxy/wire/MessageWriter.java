@@ -51,7 +51,8 @@ final class MessageWriter {
   }
 
   /**
-   * A zero-terminated string.
+   * A zero-terminated string; of a startup packet's strings the bytes that came, see {@link
+   * RawText}.
    *
    * @throws IllegalArgumentException when it holds a zero itself, which would forge what follows
    */
@@ -59,7 +60,11 @@ final class MessageWriter {
     if (text.indexOf('\0') >= 0) {
       throw new IllegalArgumentException("a string of the protocol cannot hold a zero");
     }
-    out.writeCharSequence(text, UTF_8);
+    if (RawText.isRaw(text)) {
+      out.writeBytes(RawText.encode(text));
+    } else {
+      out.writeCharSequence(text, UTF_8);
+    }
     out.writeByte(0);
     return this;
   }

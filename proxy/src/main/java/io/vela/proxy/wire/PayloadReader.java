@@ -57,6 +57,11 @@ final class PayloadReader {
     return decode(readTerminated());
   }
 
+  /** A zero-terminated string in any encoding, which is kept: see {@link RawText}. */
+  String readRawString() throws ProtocolViolation {
+    return RawText.decode(readTerminated());
+  }
+
   /** A zero-terminated string in any encoding: what is not UTF-8 is shown as question marks. */
   String readLenientString() throws ProtocolViolation {
     return new String(readTerminated(), UTF_8);

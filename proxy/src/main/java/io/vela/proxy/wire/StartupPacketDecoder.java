@@ -129,11 +129,11 @@ public final class StartupPacketDecoder extends ByteToMessageDecoder {
         throw ProtocolViolation.of(
             "invalid startup packet layout: expected terminator as last byte");
       }
-      var name = reader.readString();
+      var name = reader.readRawString();
       if (name.isEmpty()) {
         break;
       }
-      parameters.put(name, reader.readString());
+      parameters.put(name, reader.readRawString());
     }
     if (reader.remaining() > 0) {
       throw ProtocolViolation.of("invalid startup packet layout: expected terminator as last byte");

@@ -3,7 +3,9 @@ package io.vela.proxy.wire;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.vela.proxy.wire.StartupPacket.CancelRequest;
 import io.vela.proxy.wire.StartupPacket.GssEncRequest;
@@ -135,9 +137,16 @@ class StartupPacketDecoderTest {
   }
 
   @Test
-  void aNameThatIsNotUtf8IsRefused() {
-    send(new Bytes().untyped(V3 + "user\0\377\376\0\0"));
-    expectRefusal("08P01", "invalid startup packet: a string is not valid UTF-8");
+  void aNameThatIsNotUtf8GoesOnAsItCame() {
+    var packet = new Bytes().untyped(V3 + "user\0\303\251x\377\376\360\237\220\0\0");
+    send(packet);
+    StartupMessage startup = channel.readInbound();
+    assertThat(startup.user()).startsWith("\u00e9x").hasSize(7);
+
+    var goes = new FrontendMessages(UnpooledByteBufAllocator.DEFAULT).startup(startup).buffer();
+
+    assertThat(ByteBufUtil.getBytes(goes)).isEqualTo(packet.toArray());
+    goes.release();
   }
 
   @Test
