@@ -1,5 +1,6 @@
 package io.vela.admin;
 
+import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.router.Router;
 import io.vertx.core.json.JsonArray;
@@ -26,19 +27,19 @@ final class BranchActions {
 
   Reply create(Call call) throws Exception {
     var name = call.branch();
-    var body = call.json("baseline", "suspendAfter", "onIdle", "parkAfter");
+    var body = call.json("baseline", "suspendAfter", "onIdle", "parkAfter", "maxBytes");
     var view = router.createBranch(name, body.baseline("baseline"), settings(body));
     return Reply.created(Views.branch(view));
   }
 
   Reply configure(Call call) throws Exception {
-    var settings = settings(call.json("suspendAfter", "onIdle", "parkAfter"));
+    var settings = settings(call.json("suspendAfter", "onIdle", "parkAfter", "maxBytes"));
     return Reply.ok(Views.branch(router.configure(call.branch(), settings)));
   }
 
   private static Router.BranchSettings settings(Call.Json body) throws ProblemException {
     return new Router.BranchSettings(
-        body.duration("suspendAfter"), onIdle(body), body.duration("parkAfter"));
+        body.duration("suspendAfter"), onIdle(body), body.duration("parkAfter"), maxBytes(body));
   }
 
   private static Optional<OnIdle> onIdle(Call.Json body) throws ProblemException {
@@ -46,6 +47,14 @@ final class BranchActions {
       return body.text("onIdle").map(OnIdle::parse);
     } catch (IllegalArgumentException e) {
       throw ProblemException.malformed("onIdle: " + e.getMessage());
+    }
+  }
+
+  private static Optional<MaxBytes> maxBytes(Call.Json body) throws ProblemException {
+    try {
+      return body.text("maxBytes").map(MaxBytes::parse);
+    } catch (IllegalArgumentException e) {
+      throw ProblemException.malformed("maxBytes: " + e.getMessage());
     }
   }
 

@@ -24,6 +24,7 @@ final class Views {
             .put("createdAt", view.createdAt().toString())
             .put("suspendAfter", Durations.format(view.suspendAfter()))
             .put("onIdle", view.parking().onIdle().toString())
+            .put("maxBytes", view.maxBytes().toString())
             .put("sessions", view.sessions())
             .put("parked", view.parked())
             .put("waiting", view.waiting())

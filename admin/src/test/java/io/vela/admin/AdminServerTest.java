@@ -193,7 +193,7 @@ final class AdminServerTest {
                 """
                 {"name": "pr-1", "id": "c-pr-1", "baseline": "main", "snapshot": "s-1",
                  "state": "suspended", "stateSince": "2026-11-22T08:00:00Z",
-                 "createdAt": "2026-11-22T08:00:00Z", "suspendAfter": "5min", "onIdle": "park",
+                 "createdAt": "2026-11-22T08:00:00Z", "suspendAfter": "5min", "onIdle": "park", "maxBytes": "50%",
                  "sessions": 0, "parked": 2, "waiting": 0, "detail": "", "defaultRole": "app", "defaultDatabase": "shop"}
                 """));
     assertThat(json(post("/v1/branches/pr-1/resume", "")).getString("state")).isEqualTo("running");
@@ -232,14 +232,15 @@ final class AdminServerTest {
 
     assertThat(json(post("/v1/branches/pr-1/restart?force=true", "")).getString("state"))
         .isEqualTo("running");
-    var body = "{\"onIdle\":\"stay-awake\",\"parkAfter\":\"1min\"}";
+    var body = "{\"onIdle\":\"stay-awake\",\"parkAfter\":\"1min\",\"maxBytes\":\"1536MB\"}";
     assertThat(request("PUT", "/v1/branches/pr-1/settings", body).statusCode()).isEqualTo(200);
 
     assertThat(router.calls)
         .contains(
             "restart pr-1 true",
             "configure pr-1 BranchSettings[suspendAfter=Optional.empty,"
-                + " onIdle=Optional[stay-awake], parkAfter=Optional[PT1M]]");
+                + " onIdle=Optional[stay-awake], parkAfter=Optional[PT1M],"
+                + " maxBytes=Optional[1536MB]]");
   }
 
   @Test
@@ -324,9 +325,10 @@ final class AdminServerTest {
           {}                                      | "baseline" is missing
           {"baseline": 1}                         | "baseline" is not a text
           {"baseline": "Main"}                    | invalid baseline name "Main": 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending with a letter or digit
-          {"baseline": "main", "x": 1}            | unknown member "x"; expected baseline, suspendAfter, onIdle, parkAfter
+          {"baseline": "main", "x": 1}            | unknown member "x"; expected baseline, suspendAfter, onIdle, parkAfter, maxBytes
           {"baseline": "main", "onIdle": "sleep"} | onIdle: expected park, stay-awake or disconnect
           {"baseline": "main", "suspendAfter": "1"} | suspendAfter: "1" is not a duration: a number and ms, s, min, h or d, as 60s or 5min
+          {"baseline": "main", "maxBytes": "101%"}  | maxBytes: expected 1% to 100%, or a size such as 10GB
           {"baseline": "main", "suspendAfter": "0s"} | suspendAfter must be more than 0
           """)
   void aMalformedBodyIsAProblemThatSaysWhat(String body, String detail) throws Exception {

@@ -8,6 +8,7 @@ import io.vela.agent.Source;
 import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
 import io.vela.config.Durability;
+import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
@@ -86,6 +87,7 @@ public final class FakeRouter implements Router {
         THEN,
         suspendAfter,
         ParkPolicy.DEFAULT,
+        MaxBytes.DEFAULT,
         0,
         2,
         0,

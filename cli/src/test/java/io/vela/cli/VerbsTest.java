@@ -99,16 +99,18 @@ final class VerbsTest {
     assertThat(vela("branch", "create", "pr-1", "--on-idle", "disconnect", "--park-after", "1min"))
         .isEqualTo(new Ended(0, "created pr-1\n", ""));
     assertThat(vela("branch", "restart", "pr-1").out()).isEqualTo("restarted pr-1\n");
-    assertThat(vela("branch", "set", "pr-1", "--on-idle", "stay-awake").out())
+    assertThat(vela("branch", "set", "pr-1", "--on-idle", "stay-awake", "--max-bytes", "2GB").out())
         .isEqualTo("changed pr-1\n");
 
     assertThat(router.calls)
         .contains(
             "restart pr-1 false",
             "configure pr-1 BranchSettings[suspendAfter=Optional.empty,"
-                + " onIdle=Optional[stay-awake], parkAfter=Optional.empty]");
+                + " onIdle=Optional[stay-awake], parkAfter=Optional.empty,"
+                + " maxBytes=Optional[2GB]]");
     assertThat(vela("branch", "show", "pr-1").out())
         .contains("on idle        park\n")
+        .contains("may take       50%\n")
         .contains("sessions       0, parked 2\n");
   }
 

@@ -27,7 +27,7 @@ public sealed interface MaxBytes {
 
     @Override
     public String toString() {
-      return size.toString();
+      return size.exact();
     }
   }
 
@@ -62,6 +62,15 @@ public sealed interface MaxBytes {
    * @param poolBytes size of the pool
    */
   long of(long poolBytes);
+
+  /**
+   * The smaller of two.
+   *
+   * @param poolBytes size of the pool
+   */
+  static MaxBytes least(MaxBytes one, MaxBytes other, long poolBytes) {
+    return one.of(poolBytes) < other.of(poolBytes) ? one : other;
+  }
 
   /**
    * Parses {@code 50%} or {@code 10GB}.

@@ -34,6 +34,7 @@ final class BranchDesk {
   private final Catalog catalog;
   private final Doubts doubts;
   private final SessionDirectory attendance;
+  private final RoomRule roomRule;
 
   BranchDesk(
       Branches branches,
@@ -41,13 +42,15 @@ final class BranchDesk {
       Baselines baselines,
       Catalog catalog,
       Doubts doubts,
-      SessionDirectory attendance) {
+      SessionDirectory attendance,
+      RoomRule roomRule) {
     this.branches = branches;
     this.views = views;
     this.baselines = baselines;
     this.catalog = catalog;
     this.doubts = doubts;
     this.attendance = attendance;
+    this.roomRule = roomRule;
   }
 
   List<BranchView> all() {
@@ -119,6 +122,7 @@ final class BranchDesk {
     if (!baselines.exists(from)) {
       throw new RouteException(new RouteFailure.NoSuchBaseline(from.value()));
     }
+    roomRule.check(from, settings);
     await(branches.create(name, from, settings));
     return view(name);
   }
@@ -147,6 +151,7 @@ final class BranchDesk {
 
   BranchView configure(BranchName name, BranchSettings settings) throws RouteException {
     var row = existingRow(name);
+    roomRule.check(row.baseline(), settings);
     doubts.settle(name);
     try {
       catalog.setSettings(row.id(), settings);

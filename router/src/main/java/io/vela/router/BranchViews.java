@@ -6,8 +6,10 @@ import io.vela.agent.CloneService;
 import io.vela.agent.Contents;
 import io.vela.agent.Usage;
 import io.vela.config.Durability;
+import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy;
 import io.vela.config.ParkPolicy.OnIdle;
+import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.Router.BranchView;
 import io.vela.router.Router.SessionView;
@@ -47,6 +49,7 @@ final class BranchViews {
   private final UnaryOperator<Instant> shown;
   private final Function<BranchRow, Duration> suspendAfter;
   private final Function<BranchRow, ParkPolicy> parking;
+  private final Function<BaselineName, MaxBytes> maxBytes;
   private final Function<BranchRow, Durability> durability;
 
   /**
@@ -61,6 +64,7 @@ final class BranchViews {
       UnaryOperator<Instant> shown,
       Function<BranchRow, Duration> suspendAfter,
       Function<BranchRow, ParkPolicy> parking,
+      Function<BaselineName, MaxBytes> maxBytes,
       Function<BranchRow, Durability> durability) {
     this.agent = agent;
     this.contents = contents;
@@ -70,6 +74,7 @@ final class BranchViews {
     this.shown = shown;
     this.suspendAfter = suspendAfter;
     this.parking = parking;
+    this.maxBytes = maxBytes;
     this.durability = durability;
   }
 
@@ -88,6 +93,7 @@ final class BranchViews {
           shown.apply(state.since()),
           Duration.ZERO,
           ParkPolicy.DEFAULT,
+          MaxBytes.DEFAULT,
           0,
           0,
           branch.waiting(),
@@ -107,12 +113,27 @@ final class BranchViews {
         row.createdAt(),
         suspendAfter.apply(row),
         parking.apply(row),
+        maxBytes(row),
         branch.sessions().size(),
         parked(branch),
         branch.waiting(),
         detail(branch),
         target.map(DefaultTarget::role).orElse(""),
         target.map(DefaultTarget::database).orElse(""));
+  }
+
+  private MaxBytes maxBytes(BranchRow row) {
+    var policy = maxBytes.apply(row.baseline());
+    var own = row.settings().maxBytes();
+    if (own.isEmpty()) {
+      return policy;
+    }
+    try {
+      return row.settings().within(policy, agent.pool().totalBytes());
+    } catch (CloneException e) {
+      log.debug("pool not measured", e);
+      return own.get();
+    }
   }
 
   private Optional<DefaultTarget> target(BranchRow row) {

@@ -151,8 +151,17 @@ public final class LocalRouter implements Router {
             scheduler::shown,
             this::suspendAfter,
             this::parking,
+            baseline -> config.get().policy(baseline).maxBytes(),
             branch -> config.get().policy(branch.baseline()).durability());
-    this.desk = new BranchDesk(branches, views, baselines, catalog, doubts, attendance);
+    this.desk =
+        new BranchDesk(
+            branches,
+            views,
+            baselines,
+            catalog,
+            doubts,
+            attendance,
+            new RoomRule(agent, name -> config.get().policy(name).maxBytes()));
     this.roles = new CurrentRoles(branches, contents, desk);
     this.tokenDesk =
         new TokenDesk(config, branches, baselines, desk, roles, policy, tokens, catalog);

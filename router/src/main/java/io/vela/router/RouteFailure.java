@@ -246,7 +246,7 @@ public sealed interface RouteFailure {
     @Override
     public String hint() {
       return "Delete data (TRUNCATE or DROP free room at once), make the branch anew, or raise its"
-          + " baseline's max-bytes.";
+          + " max-bytes (vela branch set) or its baseline's.";
     }
   }
 

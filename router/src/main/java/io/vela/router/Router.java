@@ -5,6 +5,7 @@ import io.vela.agent.PoolInfo;
 import io.vela.agent.Source;
 import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
+import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy;
 import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BaselineName;
@@ -183,12 +184,27 @@ public interface Router extends SessionRouter, AutoCloseable {
    * @param suspendAfter instead of the policy's
    * @param onIdle instead of the policy's
    * @param parkAfter instead of the policy's
+   * @param maxBytes how much of the pool it may take for itself; the policy's is the most
    */
   record BranchSettings(
-      Optional<Duration> suspendAfter, Optional<OnIdle> onIdle, Optional<Duration> parkAfter) {
+      Optional<Duration> suspendAfter,
+      Optional<OnIdle> onIdle,
+      Optional<Duration> parkAfter,
+      Optional<MaxBytes> maxBytes) {
     /** As the policy says. */
     public static final BranchSettings POLICY =
         new BranchSettings(Optional.empty(), Optional.empty(), Optional.empty());
+
+    /** With as much of the pool as the policy says. */
+    public BranchSettings(
+        Optional<Duration> suspendAfter, Optional<OnIdle> onIdle, Optional<Duration> parkAfter) {
+      this(suspendAfter, onIdle, parkAfter, Optional.empty());
+    }
+
+    /** What it may take, also where the policy allows less than when it was set. */
+    MaxBytes within(MaxBytes policy, long poolBytes) {
+      return maxBytes.map(own -> MaxBytes.least(own, policy, poolBytes)).orElse(policy);
+    }
 
     /** A policy's parking with what is the branch's own. */
     ParkPolicy over(ParkPolicy policy) {
@@ -209,6 +225,7 @@ public interface Router extends SessionRouter, AutoCloseable {
    * @param state the state's name in lower case: creating, suspended, starting, running, parking,
    *     suspending, failed, deleting
    * @param parking what becomes of its idle sessions
+   * @param maxBytes how much of the pool it may take for itself
    * @param sessions leases held
    * @param parked sessions that do without a backend
    * @param stateSince when it came into this state
@@ -224,6 +241,7 @@ public interface Router extends SessionRouter, AutoCloseable {
       Instant createdAt,
       Duration suspendAfter,
       ParkPolicy parking,
+      MaxBytes maxBytes,
       int sessions,
       int parked,
       int waiting,

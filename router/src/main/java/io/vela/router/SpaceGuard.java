@@ -138,7 +138,8 @@ final class SpaceGuard {
    * @return whether the branch is near its limit
    */
   private boolean keepsItsLimit(BranchRow branch, PoolInfo pool, Instant now) {
-    long limit = config.get().policy(branch.baseline()).maxBytes().of(pool.totalBytes());
+    var policy = config.get().policy(branch.baseline()).maxBytes();
+    long limit = branch.settings().within(policy, pool.totalBytes()).of(pool.totalBytes());
     var last = measured.get(branch.cloneId());
     if (last != null && !mayHaveReached(limit, last, pool)) {
       return false;

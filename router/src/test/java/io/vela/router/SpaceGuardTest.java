@@ -1,6 +1,7 @@
 package io.vela.router;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.vela.agent.CloneFailure.PoolFull;
@@ -11,9 +12,14 @@ import io.vela.config.Durability;
 import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy;
 import io.vela.config.TokenPolicy;
+import io.vela.config.value.BaselineName;
+import io.vela.config.value.BranchName;
 import io.vela.config.value.ByteSize;
+import io.vela.router.Router.BranchSettings;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,17 +38,7 @@ class SpaceGuardTest {
   @BeforeEach
   void twoBranchesAtWork() throws Exception {
     vela = new RouterFixture();
-    vela.policy(
-        new BranchPolicy(
-            List.of("*"),
-            Duration.ofHours(1),
-            Durability.RELAXED,
-            false,
-            0,
-            ParkPolicy.DEFAULT,
-            BackendPolicy.DEFAULT,
-            TokenPolicy.DEFAULT,
-            new MaxBytes.Size(new ByteSize(10 * MIB))));
+    vela.policy(atMost(10 * MIB));
     writer = vela.connect("pr-1");
     written = vela.agent.clones.iterator().next();
     other = vela.connect("pr-2");
@@ -53,6 +49,19 @@ class SpaceGuardTest {
     takes(written, 5 * MIB);
     takes(otherClone, 5 * MIB);
     look();
+  }
+
+  private static BranchPolicy atMost(long bytes) {
+    return new BranchPolicy(
+        List.of("*"),
+        Duration.ofHours(1),
+        Durability.RELAXED,
+        false,
+        0,
+        ParkPolicy.DEFAULT,
+        BackendPolicy.DEFAULT,
+        TokenPolicy.DEFAULT,
+        new MaxBytes.Size(new ByteSize(bytes)));
   }
 
   @AfterEach
@@ -90,6 +99,57 @@ class SpaceGuardTest {
     assertThat(vela.agent.count("endStatements")).isEqualTo(1);
     assertThat(resting.ended).isNotDone();
     assertThat(other.ended).isNotDone();
+  }
+
+  private static BranchSettings maxBytes(long bytes) {
+    return new BranchSettings(
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.of(new MaxBytes.Size(new ByteSize(bytes))));
+  }
+
+  @Test
+  void aBranchMayHaveLessThanItsPolicyAllowsAndNeverMore() throws Exception {
+    var name = new BranchName("pr-1");
+    var view = vela.router.configure(name, maxBytes(6 * MIB));
+    assertThat(view.maxBytes()).hasToString("6MB");
+
+    takes(written, 8 * MIB);
+    look();
+    assertThat(writer.ended).isDone();
+    assertThat(other.ended).isNotDone();
+
+    for (var tried :
+        List.<ThrowingCallable>of(
+            () -> vela.router.configure(name, maxBytes(11 * MIB)),
+            () ->
+                vela.router.createBranch(
+                    new BranchName("pr-3"), new BaselineName("main"), maxBytes(11 * MIB)))) {
+      assertThatThrownBy(tried)
+          .isInstanceOfSatisfying(
+              RouteException.class,
+              e ->
+                  assertThat(e.failure())
+                      .isInstanceOf(RouteFailure.Forbidden.class)
+                      .extracting(RouteFailure::message)
+                      .asString()
+                      .contains("max-bytes 11MB is more than the 10MB"));
+    }
+    assertThat(vela.router.branch(name).maxBytes()).hasToString("6MB");
+  }
+
+  @Test
+  void aPolicyThatAllowsLessLaterHoldsForThoseThatHaveMore() throws Exception {
+    var name = new BranchName("pr-1");
+    var _ = vela.router.configure(name, maxBytes(9 * MIB));
+
+    vela.policy(atMost(6 * MIB));
+
+    assertThat(vela.router.branch(name).maxBytes()).hasToString("6MB");
+    takes(written, 8 * MIB);
+    look();
+    assertThat(writer.ended).isDone();
   }
 
   @Test

@@ -198,8 +198,9 @@ public final class BranchCommand {
     terminal
         .out()
         .printf(
-            "name           %s%nstate          %s since %s%nbaseline       %s%ncreated        %s%n"
-                + "suspend after  %s%non idle        %s%n%ssessions       %d, parked %d%n",
+            "name           %s%nstate          %s since %s%nbaseline       %s%ncreated       "
+                + " %s%nsuspend after  %s%non idle        %s%n%smay take       %s%nsessions      "
+                + " %d, parked %d%n",
             branch.getString("name"),
             branch.getString("state"),
             since,
@@ -210,6 +211,7 @@ public final class BranchCommand {
             branch.containsKey("parkAfter")
                 ? "park after     %s%n".formatted(branch.getString("parkAfter"))
                 : "",
+            branch.getString("maxBytes"),
             branch.getInteger("sessions"),
             branch.getInteger("parked"));
     if (!branch.getString("detail").isEmpty()) {

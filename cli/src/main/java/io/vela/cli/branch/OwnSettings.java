@@ -1,5 +1,6 @@
 package io.vela.cli.branch;
 
+import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.Durations;
 import io.vertx.core.json.JsonObject;
@@ -36,6 +37,15 @@ final class OwnSettings {
               + " awake; else as the policy says.")
   private @Nullable Duration parkAfter;
 
+  @Option(
+      names = "--max-bytes",
+      paramLabel = "SIZE",
+      converter = MaxBytesConverter.class,
+      description =
+          "How much of the pool it may take for itself, as 2GB or 10%%: no more than the policy"
+              + " allows; else as the policy says.")
+  private @Nullable MaxBytes maxBytes;
+
   JsonObject addTo(JsonObject body) {
     if (suspendAfter != null) {
       body.put("suspendAfter", Durations.format(suspendAfter));
@@ -46,6 +56,9 @@ final class OwnSettings {
     if (parkAfter != null) {
       body.put("parkAfter", Durations.format(parkAfter));
     }
+    if (maxBytes != null) {
+      body.put("maxBytes", maxBytes.toString());
+    }
     return body;
   }
 
@@ -55,6 +68,18 @@ final class OwnSettings {
     public Duration convert(String text) {
       try {
         return Durations.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  /** Reads a size or a share of the pool; a wrong one is wrong usage. */
+  static final class MaxBytesConverter implements ITypeConverter<MaxBytes> {
+    @Override
+    public MaxBytes convert(String text) {
+      try {
+        return MaxBytes.parse(text);
       } catch (IllegalArgumentException e) {
         throw new TypeConversionException(e.getMessage());
       }

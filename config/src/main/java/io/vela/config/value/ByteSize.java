@@ -47,6 +47,18 @@ public record ByteSize(long bytes) {
     }
   }
 
+  /** The size as {@link #parse} reads it back, to the byte: {@code 1536MB}. */
+  public String exact() {
+    var units = new String[] {"B", "kB", "MB", "GB", "TB"};
+    long value = bytes;
+    int unit = 0;
+    while (value > 0 && value % 1024 == 0 && unit < units.length - 1) {
+      value /= 1024;
+      unit++;
+    }
+    return value + units[unit];
+  }
+
   /** The size for people, in the largest unit that leaves at least one: {@code 1.5GB}. */
   @Override
   public String toString() {

@@ -10,7 +10,7 @@ import org.flywaydb.core.api.FlywayException;
 /** Brings the catalogue's schema up to this Vela's. */
 public final class Migrations {
   /** The newest of {@code db/migration}. */
-  static final String LATEST = "6";
+  static final String LATEST = "7";
 
   private Migrations() {}
 

@@ -41,7 +41,7 @@ import javax.sql.DataSource;
 public final class PgCatalog implements Catalog {
   static final String BRANCH_COLUMNS =
       "id, name, clone, snapshot, baseline, phase, suspend_after_ms, on_idle, park_after_ms,"
-          + " created_at";
+          + " max_bytes, created_at";
 
   private static final String TOKEN_COLUMNS =
       "id, verifier, branch, baseline, branch_name, roles, rights, expires_at, revoked, revoked_at,"
@@ -135,8 +135,8 @@ public final class PgCatalog implements Catalog {
           pool.tryWrite(
                   "with made as (insert into branch"
                       + " (name, clone, snapshot, baseline, phase,"
-                      + " suspend_after_ms, on_idle, park_after_ms)"
-                      + " values ($1, $2, $3, $4, 'ready', $5, $6, $7)"
+                      + " suspend_after_ms, on_idle, park_after_ms, max_bytes)"
+                      + " values ($1, $2, $3, $4, 'ready', $5, $6, $7, $8)"
                       + " on conflict do nothing returning "
                       + BRANCH_COLUMNS
                       + ") select "
@@ -150,7 +150,8 @@ public final class PgCatalog implements Catalog {
                   baseline.value(),
                   PgRows.millis(settings.suspendAfter()),
                   PgRows.text(settings.onIdle()),
-                  PgRows.millis(settings.parkAfter()))
+                  PgRows.millis(settings.parkAfter()),
+                  PgRows.text(settings.maxBytes()))
               .rows();
       return map(rows, PgRows::branch).stream()
           .findFirst()
@@ -202,12 +203,13 @@ public final class PgCatalog implements Catalog {
     demandRow(
         branch,
         pool.write(
-            "update branch set suspend_after_ms = $2, on_idle = $3, park_after_ms = $4"
-                + " where id = $1",
+            "update branch set suspend_after_ms = $2, on_idle = $3, park_after_ms = $4, max_bytes ="
+                + " $5 where id = $1",
             branch,
             PgRows.millis(settings.suspendAfter()),
             PgRows.text(settings.onIdle()),
-            PgRows.millis(settings.parkAfter())));
+            PgRows.millis(settings.parkAfter()),
+            PgRows.text(settings.maxBytes())));
   }
 
   private static void demandRow(long branch, Answer answer) throws RouteException {

@@ -2,6 +2,7 @@ package io.vela.router.catalog;
 
 import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
+import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
@@ -57,7 +58,8 @@ final class PgRows {
         new BranchSettings(
             Optional.ofNullable(row.getLong("suspend_after_ms")).map(Duration::ofMillis),
             Optional.ofNullable(row.getString("on_idle")).map(OnIdle::parse),
-            Optional.ofNullable(row.getLong("park_after_ms")).map(Duration::ofMillis)),
+            Optional.ofNullable(row.getLong("park_after_ms")).map(Duration::ofMillis),
+            Optional.ofNullable(row.getString("max_bytes")).map(MaxBytes::parse)),
         row.getOffsetDateTime("created_at").toInstant());
   }
 

@@ -53,11 +53,10 @@ final class PgWarmRows implements WarmRows {
       // Sent twice it finds what it made itself.
       return map(
               pool.tryWrite(
-                      "with taken as (delete from warm_clone where clone = $1 returning *),"
-                          + " made as (insert into branch"
-                          + " (name, clone, snapshot, baseline, phase,"
-                          + " suspend_after_ms, on_idle, park_after_ms)"
-                          + " select $2, clone, snapshot, baseline, 'ready', $3, $4, $5 from taken"
+                      "with taken as (delete from warm_clone where clone = $1 returning *), made as"
+                          + " (insert into branch (name, clone, snapshot, baseline, phase,"
+                          + " suspend_after_ms, on_idle, park_after_ms, max_bytes) select $2,"
+                          + " clone, snapshot, baseline, 'ready', $3, $4, $5, $6 from taken"
                           + " returning "
                           + PgCatalog.BRANCH_COLUMNS
                           + ") select "
@@ -69,7 +68,8 @@ final class PgWarmRows implements WarmRows {
                       name.value(),
                       PgRows.millis(settings.suspendAfter()),
                       PgRows.text(settings.onIdle()),
-                      PgRows.millis(settings.parkAfter()))
+                      PgRows.millis(settings.parkAfter()),
+                      PgRows.text(settings.maxBytes()))
                   .rows(),
               PgRows::branch)
           .stream()

@@ -6,9 +6,11 @@ import static org.awaitility.Awaitility.await;
 
 import io.vela.agent.CloneId;
 import io.vela.agent.SnapshotId;
+import io.vela.config.MaxBytes;
 import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
+import io.vela.config.value.ByteSize;
 import io.vela.config.value.Secret;
 import io.vela.router.RouteException;
 import io.vela.router.RouteFailure;
@@ -37,7 +39,8 @@ class PgCatalogTest {
       new BranchSettings(
           Optional.of(Duration.ofSeconds(7)),
           Optional.of(OnIdle.STAY_AWAKE),
-          Optional.of(Duration.ofMillis(1500)));
+          Optional.of(Duration.ofMillis(1500)),
+          Optional.of(new MaxBytes.Size(new ByteSize((1L << 30) + 1))));
   private static final BaselineName MAIN = new BaselineName("main");
   private static final BranchName PR = new BranchName("pr-1");
   private static CatalogServer server;
