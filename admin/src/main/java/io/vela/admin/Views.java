@@ -25,6 +25,7 @@ final class Views {
             .put("suspendAfter", Durations.format(view.suspendAfter()))
             .put("onIdle", view.parking().onIdle().toString())
             .put("maxBytes", view.maxBytes().toString())
+            .put("network", view.network().toString())
             .put("sessions", view.sessions())
             .put("parked", view.parked())
             .put("waiting", view.waiting())
@@ -75,7 +76,8 @@ final class Views {
             .put("name", why.name().value())
             .put("state", why.state())
             .put("summary", why.summary())
-            .put("reasons", new JsonArray(why.reasons()));
+            .put("reasons", new JsonArray(why.reasons()))
+            .put("network", why.network());
     why.sleepsAt().ifPresent(at -> json.put("sleepsAt", at.toString()));
     why.durability().ifPresent(promise -> json.put("durability", promise));
     return json;

@@ -193,7 +193,7 @@ final class AdminServerTest {
                 """
                 {"name": "pr-1", "id": "c-pr-1", "baseline": "main", "snapshot": "s-1",
                  "state": "suspended", "stateSince": "2026-11-22T08:00:00Z",
-                 "createdAt": "2026-11-22T08:00:00Z", "suspendAfter": "5min", "onIdle": "park", "maxBytes": "50%",
+                 "createdAt": "2026-11-22T08:00:00Z", "suspendAfter": "5min", "onIdle": "park", "maxBytes": "50%", "network": "none",
                  "sessions": 0, "parked": 2, "waiting": 0, "detail": "", "defaultRole": "app", "defaultDatabase": "shop"}
                 """));
     assertThat(json(post("/v1/branches/pr-1/resume", "")).getString("state")).isEqualTo("running");
@@ -207,7 +207,8 @@ final class AdminServerTest {
                 """
                 {"name": "pr-1", "state": "suspended", "summary": "branch \\"pr-1\\" is asleep",
                  "reasons": ["session 7: app shop"], "sleepsAt": "2026-11-22T08:01:00Z",
-                 "durability": "full: nothing acknowledged is lost, whatever crashes"}
+                 "durability": "full: nothing acknowledged is lost, whatever crashes",
+                 "network": "none: its processes reach nothing outside the branch"}
                 """));
 
     var deleted = request("DELETE", "/v1/branches/pr-1", "");

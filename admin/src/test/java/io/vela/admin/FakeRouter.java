@@ -9,6 +9,7 @@ import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
 import io.vela.config.Durability;
 import io.vela.config.MaxBytes;
+import io.vela.config.Network;
 import io.vela.config.ParkPolicy;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
@@ -88,6 +89,7 @@ public final class FakeRouter implements Router {
         suspendAfter,
         ParkPolicy.DEFAULT,
         MaxBytes.DEFAULT,
+        Network.NONE,
         0,
         2,
         0,
@@ -234,7 +236,8 @@ public final class FakeRouter implements Router {
         "branch \"" + name + "\" is asleep",
         List.of("session 7: app shop"),
         Optional.of(THEN.plusSeconds(60)),
-        Optional.of("full: " + Durability.FULL.promise()));
+        Optional.of("full: " + Durability.FULL.promise()),
+        "none: its processes reach nothing outside the branch");
   }
 
   @Override

@@ -111,6 +111,7 @@ final class VerbsTest {
     assertThat(vela("branch", "show", "pr-1").out())
         .contains("on idle        park\n")
         .contains("may take       50%\n")
+        .contains("network        none\n")
         .contains("sessions       0, parked 2\n");
   }
 
@@ -151,7 +152,9 @@ final class VerbsTest {
 
     assertThat(vela("why", "pr-1").out())
         .startsWith("branch \"pr-1\" is asleep\n  session 7: app shop\nsleeps at ")
-        .endsWith("\ndurability full: nothing acknowledged is lost, whatever crashes\n");
+        .endsWith(
+            "\ndurability full: nothing acknowledged is lost, whatever crashes\n"
+                + "network none: its processes reach nothing outside the branch\n");
   }
 
   @Test

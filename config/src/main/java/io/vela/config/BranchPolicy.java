@@ -19,6 +19,7 @@ import java.util.regex.Pattern;
  * @param backends whether sessions may be given backends that are older than they are
  * @param tokens what holds for tokens that say nothing else
  * @param maxBytes how much of the pool a branch may take for itself
+ * @param network what network a branch's processes are in
  */
 public record BranchPolicy(
     List<String> createOnConnect,
@@ -29,7 +30,8 @@ public record BranchPolicy(
     ParkPolicy parking,
     BackendPolicy backends,
     TokenPolicy tokens,
-    MaxBytes maxBytes) {
+    MaxBytes maxBytes,
+    Network network) {
   /** More would be a mistake: each takes the memory of a running branch. */
   private static final int MOST_WARM = 1000;
 
@@ -85,6 +87,30 @@ public record BranchPolicy(
         backends,
         TokenPolicy.DEFAULT,
         MaxBytes.DEFAULT);
+  }
+
+  /** With no network. */
+  public BranchPolicy(
+      List<String> createOnConnect,
+      Duration suspendAfter,
+      Durability durability,
+      boolean replication,
+      int warm,
+      ParkPolicy parking,
+      BackendPolicy backends,
+      TokenPolicy tokens,
+      MaxBytes maxBytes) {
+    this(
+        createOnConnect,
+        suspendAfter,
+        durability,
+        replication,
+        warm,
+        parking,
+        backends,
+        tokens,
+        maxBytes,
+        Network.NONE);
   }
 
   /**

@@ -220,7 +220,8 @@ public final class ConfigLoader {
             parking(section),
             backends(section),
             tokens(section),
-            section.scalar("max-bytes", MaxBytes::parse, standard.maxBytes()));
+            section.scalar("max-bytes", MaxBytes::parse, standard.maxBytes()),
+            section.scalar("network", Network::parse, standard.network()));
     section.end();
     return policy;
   }

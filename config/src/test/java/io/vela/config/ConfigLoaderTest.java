@@ -87,6 +87,7 @@ final class ConfigLoaderTest {
     assertThat(policy.warm()).isZero();
     assertThat(policy.backends()).isEqualTo(new BackendPolicy(false, 0));
     assertThat(policy.tokens().lifetime()).contains(Duration.ofDays(30));
+    assertThat(policy.network()).isEqualTo(Network.NONE);
     assertThat(policy.maxBytes()).isEqualTo(new MaxBytes.Share(50));
     assertThat(config.limits().wakeTimeout()).isEqualTo(Duration.ofSeconds(30));
     assertThat(config.limits().stopTimeout()).isEqualTo(Duration.ofSeconds(60));
@@ -174,6 +175,7 @@ final class ConfigLoaderTest {
                   spare-backends: 3
                   token-lifetime: 8h
                   max-bytes: 5GB
+                  network: host
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -236,7 +238,8 @@ final class ConfigLoaderTest {
                             ParkPolicy.UnseenSettings.PARK),
                         new BackendPolicy(true, 3),
                         new TokenPolicy(Optional.of(Duration.ofHours(8))),
-                        new MaxBytes.Size(new ByteSize(5L << 30)))),
+                        new MaxBytes.Size(new ByteSize(5L << 30)),
+                        Network.HOST)),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
@@ -310,6 +313,7 @@ final class ConfigLoaderTest {
           baselines: {a: {branches: {spare-backends: 17}}} | baselines.a.branches.spare-backends | expected 0 to 16
           baselines: {a: {branches: {token-lifetime: 0s}}} | baselines.a.branches.token-lifetime | expected more than 0 and at most 36500d, or never
           baselines: {a: {branches: {token-lifetime: 36501d}}} | baselines.a.branches.token-lifetime | expected more than 0 and at most 36500d, or never
+          baselines: {a: {branches: {network: "yes"}}} | baselines.a.branches.network | expected none or host
           baselines: {a: {branches: {max-bytes: 101%}}} | baselines.a.branches.max-bytes | expected 1% to 100%, or a size such as 10GB
           limits: {max-running: 0}         | limits.max-running        | expected at least 1
           limits: {memory: 51MB}           | limits.memory             | 51MB is less than one instance is counted with: 52MB (postgres.shared-buffers and 20MB)

@@ -70,7 +70,8 @@ final class AgentWork implements BranchWork {
 
   /** What the branches of a policy are started with. */
   static InstanceSettings settings(BranchPolicy policy) {
-    return new InstanceSettings(policy.durability(), START_TIMEOUT, policy.replication());
+    return new InstanceSettings(
+        policy.durability(), START_TIMEOUT, policy.replication(), policy.network());
   }
 
   @Override

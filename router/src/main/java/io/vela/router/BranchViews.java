@@ -7,8 +7,10 @@ import io.vela.agent.Contents;
 import io.vela.agent.Usage;
 import io.vela.config.Durability;
 import io.vela.config.MaxBytes;
+import io.vela.config.Network;
 import io.vela.config.ParkPolicy;
 import io.vela.config.ParkPolicy.OnIdle;
+import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
 import io.vela.config.value.BranchName;
 import io.vela.router.Router.BranchView;
@@ -51,6 +53,7 @@ final class BranchViews {
   private final Function<BranchRow, ParkPolicy> parking;
   private final Function<BaselineName, MaxBytes> maxBytes;
   private final Function<BranchRow, Durability> durability;
+  private final Function<BaselineName, Network> network;
 
   /**
    * @param shown an instant as the clock on the wall has it
@@ -65,7 +68,8 @@ final class BranchViews {
       Function<BranchRow, Duration> suspendAfter,
       Function<BranchRow, ParkPolicy> parking,
       Function<BaselineName, MaxBytes> maxBytes,
-      Function<BranchRow, Durability> durability) {
+      Function<BranchRow, Durability> durability,
+      Function<BaselineName, Network> network) {
     this.agent = agent;
     this.contents = contents;
     this.idle = idle;
@@ -76,13 +80,13 @@ final class BranchViews {
     this.parking = parking;
     this.maxBytes = maxBytes;
     this.durability = durability;
+    this.network = network;
   }
 
   BranchView view(BranchStatus branch) {
     var state = branch.state();
     if (branch.row().isEmpty()) {
-      var baseline =
-          state instanceof Creating creating ? creating.from() : io.vela.config.VelaConfig.MAIN;
+      var baseline = state instanceof Creating creating ? creating.from() : VelaConfig.MAIN;
       return new BranchView(
           branch.name(),
           "",
@@ -94,6 +98,7 @@ final class BranchViews {
           Duration.ZERO,
           ParkPolicy.DEFAULT,
           MaxBytes.DEFAULT,
+          agent.network(network.apply(baseline)),
           0,
           0,
           branch.waiting(),
@@ -114,6 +119,7 @@ final class BranchViews {
         suspendAfter.apply(row),
         parking.apply(row),
         maxBytes(row),
+        agent.network(network.apply(row.baseline())),
         branch.sessions().size(),
         parked(branch),
         branch.waiting(),
@@ -230,7 +236,18 @@ final class BranchViews {
         summary(branch, reasons, sleepsAt) + parkedToo(branch),
         reasons,
         sleepsAt,
-        branch.row().flatMap(this::promise));
+        branch.row().flatMap(this::promise),
+        reach(branch));
+  }
+
+  private String reach(BranchStatus branch) {
+    var asked = network.apply(branch.row().map(BranchRow::baseline).orElse(VelaConfig.MAIN));
+    return switch (agent.network(asked)) {
+      case NONE -> "none: its processes reach nothing outside the branch";
+      case HOST ->
+          "host: its processes reach what the host reaches"
+              + (asked == Network.HOST ? " (policy)" : ", since branches are not locked in here");
+    };
   }
 
   /** What was asked for, and what a commit promises for that in the branch's volume. */

@@ -152,7 +152,8 @@ public final class LocalRouter implements Router {
             this::suspendAfter,
             this::parking,
             baseline -> config.get().policy(baseline).maxBytes(),
-            branch -> config.get().policy(branch.baseline()).durability());
+            branch -> config.get().policy(branch.baseline()).durability(),
+            baseline -> config.get().policy(baseline).network());
     this.desk =
         new BranchDesk(
             branches,

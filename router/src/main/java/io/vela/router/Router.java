@@ -6,6 +6,7 @@ import io.vela.agent.Source;
 import io.vela.agent.StopMode;
 import io.vela.agent.Usage;
 import io.vela.config.MaxBytes;
+import io.vela.config.Network;
 import io.vela.config.ParkPolicy;
 import io.vela.config.ParkPolicy.OnIdle;
 import io.vela.config.value.BaselineName;
@@ -226,6 +227,7 @@ public interface Router extends SessionRouter, AutoCloseable {
    *     suspending, failed, deleting
    * @param parking what becomes of its idle sessions
    * @param maxBytes how much of the pool it may take for itself
+   * @param network what network its processes are in, from its next start on
    * @param sessions leases held
    * @param parked sessions that do without a backend
    * @param stateSince when it came into this state
@@ -242,6 +244,7 @@ public interface Router extends SessionRouter, AutoCloseable {
       Duration suspendAfter,
       ParkPolicy parking,
       MaxBytes maxBytes,
+      Network network,
       int sessions,
       int parked,
       int waiting,
@@ -301,6 +304,7 @@ public interface Router extends SessionRouter, AutoCloseable {
    * @param reasons what keeps it awake, one each: a session, a worker, a wait; empty when nothing
    * @param sleepsAt when it will be put to sleep if nothing happens
    * @param durability what a commit in it promises; empty while that is not known
+   * @param network what network its processes are in, and why
    */
   record Why(
       BranchName name,
@@ -308,7 +312,8 @@ public interface Router extends SessionRouter, AutoCloseable {
       String summary,
       List<String> reasons,
       Optional<Instant> sleepsAt,
-      Optional<String> durability) {}
+      Optional<String> durability,
+      String network) {}
 
   /**
    * @param branch empty when it is for more than one

@@ -22,6 +22,7 @@ import io.vela.agent.StopMode;
 import io.vela.agent.Unconfirmed;
 import io.vela.agent.Usage;
 import io.vela.config.Durability;
+import io.vela.config.Network;
 import io.vela.config.value.Secret;
 import java.time.Duration;
 import java.util.List;
@@ -317,6 +318,11 @@ public final class FakeCloneService implements CloneService {
 
   @Override
   public Durability durability(CloneId id, Durability asked) {
+    return asked;
+  }
+
+  @Override
+  public Network network(Network asked) {
     return asked;
   }
 

@@ -1,6 +1,7 @@
 package io.vela.agent;
 
 import io.vela.config.Durability;
+import io.vela.config.Network;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -136,6 +137,12 @@ public interface CloneService extends AutoCloseable {
    * Durability#RELAXED} gives {@link Durability#FULL}.
    */
   Durability durability(CloneId id, Durability asked) throws CloneException;
+
+  /**
+   * What network the processes of instances are in where that one was asked for: without walls it
+   * is the host's.
+   */
+  Network network(Network asked);
 
   /** What the clone takes in the pool. */
   Usage usage(CloneId id) throws CloneException;

@@ -8,6 +8,7 @@ import io.vela.agent.postgres.InstanceFiles;
 import io.vela.agent.postgres.PostgresBinaries;
 import io.vela.agent.postgres.PostgresInstance;
 import io.vela.agent.postgres.VolumeRecord;
+import io.vela.config.Network;
 import io.vela.config.value.ByteSize;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -131,7 +132,13 @@ final class Instances {
         Guard.allowReplication(guarded);
       }
       var instance =
-          PostgresInstance.start(installation, launcher, files, guarded, settings.startTimeout());
+          PostgresInstance.start(
+              installation,
+              launcher,
+              files,
+              guarded,
+              settings.network() == Network.HOST,
+              settings.startTimeout());
       instances.put(id, instance);
       return instance;
     } catch (CloneException e) {

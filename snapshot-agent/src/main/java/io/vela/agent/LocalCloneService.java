@@ -19,6 +19,7 @@ import io.vela.agent.postgres.VolumeRecord;
 import io.vela.agent.storage.Pool;
 import io.vela.config.Durability;
 import io.vela.config.Isolation;
+import io.vela.config.Network;
 import io.vela.config.PostgresConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -358,17 +359,18 @@ public final class LocalCloneService implements CloneService {
       throw new CloneException(
           new StorageFailed("clone " + id + " cannot be written", e.toString()), e);
     }
-    var kept =
-        new InstanceSettings(
-            pool.kept(volume, settings.durability()),
-            settings.startTimeout(),
-            settings.replication());
+    var kept = settings.with(pool.kept(volume, settings.durability()));
     return instances.start(id, volume, record(id), kept).files().endpoint();
   }
 
   @Override
   public Durability durability(CloneId id, Durability asked) throws CloneException {
     return pool.kept(volume(id), asked);
+  }
+
+  @Override
+  public Network network(Network asked) {
+    return isolation() == IsolationLevel.NONE ? Network.HOST : asked;
   }
 
   @Override

@@ -199,8 +199,8 @@ public final class BranchCommand {
         .out()
         .printf(
             "name           %s%nstate          %s since %s%nbaseline       %s%ncreated       "
-                + " %s%nsuspend after  %s%non idle        %s%n%smay take       %s%nsessions      "
-                + " %d, parked %d%n",
+                + " %s%nsuspend after  %s%non idle        %s%n%smay take       %s%nnetwork       "
+                + " %s%nsessions       %d, parked %d%n",
             branch.getString("name"),
             branch.getString("state"),
             since,
@@ -212,6 +212,7 @@ public final class BranchCommand {
                 ? "park after     %s%n".formatted(branch.getString("parkAfter"))
                 : "",
             branch.getString("maxBytes"),
+            branch.getString("network"),
             branch.getInteger("sessions"),
             branch.getInteger("parked"));
     if (!branch.getString("detail").isEmpty()) {

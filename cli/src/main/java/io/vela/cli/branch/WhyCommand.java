@@ -49,6 +49,7 @@ public final class WhyCommand implements Callable<Integer> {
     if (durability != null) {
       terminal.out().println("durability " + durability);
     }
+    terminal.out().println("network " + why.getString("network"));
     return 0;
   }
 }

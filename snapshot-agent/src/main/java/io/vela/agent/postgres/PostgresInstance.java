@@ -73,10 +73,22 @@ public final class PostgresInstance {
             .toCompletableFuture();
   }
 
+  /** Starts a server that needs no network. */
+  public static PostgresInstance start(
+      Installation installation,
+      Launcher launcher,
+      InstanceFiles files,
+      Map<String, String> settings,
+      Duration timeout)
+      throws CloneException, InterruptedException {
+    return start(installation, launcher, files, settings, false, timeout);
+  }
+
   /**
    * Starts a server and waits until it accepts connections.
    *
    * @param settings given on the command line; see {@link Guard#settings}
+   * @param hostNetwork whether it is in the host's network
    * @param timeout how long that may take, recovery included; then it is stopped
    * @throws CloneException with {@link StartFailed} or {@link StartTimedOut}, which carry the last
    *     lines of its log
@@ -87,6 +99,7 @@ public final class PostgresInstance {
       Launcher launcher,
       InstanceFiles files,
       Map<String, String> settings,
+      boolean hostNetwork,
       Duration timeout)
       throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
@@ -100,7 +113,7 @@ public final class PostgresInstance {
             installation.folder(),
             installation.program("postgres"),
             arguments,
-            false);
+            hostNetwork);
     while (true) {
       var instance = launch(launcher, files, settings.getOrDefault("port", DEFAULT_PORT), launch);
       try {
