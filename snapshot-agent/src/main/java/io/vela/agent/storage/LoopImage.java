@@ -38,7 +38,12 @@ final class LoopImage {
    * With each commit, every five seconds, the disk gets all that was written before: what the
    * branches' durability {@code relaxed} stands on.
    */
-  private static final String OPTIONS = "noatime,discard=async,flushoncommit,commit=5";
+  private static final String DURABILITY = "discard=async,flushoncommit,commit=5";
+
+  /** What is in a volume is data: Postgres runs nothing of it, and no more may the host. */
+  private static final List<String> FLAGS = List.of("nosuid", "nodev", "noexec", "noatime");
+
+  private static final String OPTIONS = String.join(",", FLAGS) + "," + DURABILITY;
 
   private static final Path BLOCK_DEVICES = Path.of("/sys/block");
 
@@ -142,6 +147,7 @@ final class LoopImage {
             // By an earlier Vela.
             StorageCommand.run("mount", "-o", "remount," + OPTIONS, folder.toString());
           }
+          restrict();
           return false;
         }
         throw failed(
@@ -165,6 +171,16 @@ final class LoopImage {
       return true;
     } catch (IOException e) {
       throw failed("%s could not be mounted: %s".formatted(file, e), e);
+    }
+  }
+
+  /** Flags are of a mount and not of the file system: each place where it is seen needs them. */
+  private void restrict() throws IOException, CloneException {
+    for (var mount : mounts()) {
+      if (!mount.attributes().containsAll(FLAGS)) {
+        StorageCommand.run(
+            "mount", "-o", "remount,bind," + String.join(",", FLAGS), mount.folder().toString());
+      }
     }
   }
 
@@ -210,6 +226,7 @@ final class LoopImage {
           StorageCommand.run("mount", "--bind", folder.toString(), place.toString());
         }
       }
+      restrict();
     } catch (IOException e) {
       throw failed("%s could not be mounted anew: %s".formatted(file, e), e);
     }

@@ -16,6 +16,7 @@ import io.vela.agent.storage.driver.CopyDriver;
 import io.vela.config.Durability;
 import io.vela.config.PoolConfig;
 import io.vela.config.value.ByteSize;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -217,6 +218,42 @@ class PoolOpenerTest {
     assertThat(again.kept(copied, Durability.RELAXED)).isEqualTo(Durability.RELAXED);
     assertThat(again.kept(inPlace, Durability.RELAXED)).isEqualTo(Durability.FULL);
     assertThat(again.kept(inPlace, Durability.NONE)).isEqualTo(Durability.NONE);
+  }
+
+  private static void assertRestricted(Path folder) throws Exception {
+    assertThat(Mounts.read().at(folder).orElseThrow().attributes())
+        .contains("nosuid", "nodev", "noexec", "noatime");
+    assertThat(MountOptions.of(folder)).contains("flushoncommit", "commit=5");
+  }
+
+  @Test
+  void nothingInAPoolInAFileIsRunByTheHostHoweverItCameToBeMounted() throws Exception {
+    data = LoopMount.make("ext4", 900, temp).folder().resolve("data");
+    var pool = open(config("auto"));
+    var folder = data.resolve("pool");
+    assertRestricted(folder);
+    var program = Files.copy(Path.of("/bin/true"), pool.createStaging("import").resolve("true"));
+    assertThatThrownBy(() -> new ProcessBuilder(program.toString()).start().waitFor())
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("Permission denied");
+
+    // By an earlier Vela, and seen at a second place.
+    var elsewhere = Files.createDirectory(temp.resolve("elsewhere")).toRealPath();
+    must(List.of("mount", "-o", "remount,bind,suid,dev,exec,relatime", folder.toString()));
+    must(List.of("mount", "--bind", folder.toString(), elsewhere.toString()));
+    try {
+      letGo();
+      var again = open(config("auto"));
+      assertRestricted(folder);
+      assertRestricted(elsewhere);
+
+      // As after the host's disk had run full.
+      again.mountAnew();
+      assertRestricted(folder);
+      assertRestricted(elsewhere);
+    } finally {
+      must(List.of("umount", elsewhere.toString()));
+    }
   }
 
   @Test
