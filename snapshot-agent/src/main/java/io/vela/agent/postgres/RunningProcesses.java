@@ -16,6 +16,12 @@ import java.util.Set;
 public final class RunningProcesses {
   private static final Path PROC = Path.of("/proc");
 
+  /**
+   * As much of a command line as is read: many times what Vela's own have. A process chooses its
+   * own, of any length, and whoever is superuser in a branch chooses the process.
+   */
+  static final int MOST_BYTES = 256 << 10;
+
   private RunningProcesses() {}
 
   /**
@@ -72,8 +78,7 @@ public final class RunningProcesses {
   /** The process of that id. */
   public static Optional<Running> find(long pid) {
     try {
-      var line =
-          new String(Files.readAllBytes(PROC.resolve(pid + "/cmdline")), StandardCharsets.UTF_8);
+      var line = start(PROC.resolve(pid + "/cmdline"));
       var argv = List.of(line.split("\0"));
       return line.isEmpty() || argv.isEmpty()
           ? Optional.empty()
@@ -81,6 +86,12 @@ public final class RunningProcesses {
     } catch (IOException e) {
       // It has ended in the meantime.
       return Optional.empty();
+    }
+  }
+
+  private static String start(Path commandLine) throws IOException {
+    try (var in = Files.newInputStream(commandLine)) {
+      return new String(in.readNBytes(MOST_BYTES), StandardCharsets.UTF_8);
     }
   }
 }
