@@ -13,7 +13,6 @@ import io.vela.router.Router.WarmView;
 import io.vela.router.catalog.BaselineRow;
 import io.vela.router.catalog.Catalog;
 import io.vela.router.catalog.Event;
-import io.vela.router.catalog.SnapshotRow;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -25,15 +24,15 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.ToIntFunction;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Baselines and their snapshots. A snapshot's volume is made before its row, and unconfirmed until
  * that is there, so that {@link io.vela.router.catalog.Reconciler} removes what a crash left
- * half-made. It is removed after its row: a crash between the two leaves a volume that nobody
- * needs, and that is quarantined. Old snapshots stay for as long as a branch comes from them.
+ * half-made. It is removed after its row, which leaves its id in the catalogue until the volume has
+ * gone: the next start finishes what a crash cut short. Old snapshots stay for as long as a branch
+ * comes from them.
  */
 final class Baselines {
   private static final Logger log = LoggerFactory.getLogger(Baselines.class);
@@ -194,19 +193,16 @@ final class Baselines {
   }
 
   /**
-   * Removes snapshots that nothing comes from any more: those without a row, also when it went in a
-   * call whose answer was lost. What fails is left for the next call or start.
+   * Removes snapshots that nothing comes from any more: those whose rows went, also when it was in
+   * a call whose answer was lost. What fails is left for the next call or start.
    */
   void removeUnused() {
     try {
-      catalog.removeUnusedSnapshots();
-      var kept = catalog.snapshots().stream().map(SnapshotRow::id).collect(Collectors.toSet());
-      for (var id : snapshots.keySet()) {
-        if (!kept.contains(id)) {
-          agent.destroySnapshot(id);
-          snapshots.remove(id);
-          log.info("unused snapshot removed snapshot={}", id);
-        }
+      for (var id : catalog.removeUnusedSnapshots()) {
+        agent.destroySnapshot(id);
+        snapshots.remove(id);
+        catalog.forgetSnapshot(id);
+        log.info("unused snapshot removed snapshot={}", id);
       }
     } catch (RouteException e) {
       log.warn("unused snapshots not removed cause=\"{}\"", e.failure().message());

@@ -211,6 +211,7 @@ public final class LocalRouter implements Router {
               "the data of branch \"" + row.name() + "\" is missing",
               new CloneFailure.NoSuchClone(row.cloneId())));
     }
+    new OldTokens(catalog, branches, baselines, contents).narrow();
     warm.due();
     measure();
     scheduler.after(BEFORE_FIRST_PRUNING, this::pruneTokens);

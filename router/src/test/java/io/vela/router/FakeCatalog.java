@@ -20,6 +20,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,6 +33,7 @@ import java.util.function.Consumer;
 public final class FakeCatalog implements Catalog {
   public final Map<BaselineName, BaselineRow> baselines = new LinkedHashMap<>();
   public final Map<SnapshotId, SnapshotRow> snapshots = new LinkedHashMap<>();
+  public final Set<SnapshotId> going = new LinkedHashSet<>();
   public final Map<Long, BranchRow> branches = new LinkedHashMap<>();
   public final Map<TokenId, TokenRow> tokens = new LinkedHashMap<>();
   public final List<Event> events = new ArrayList<>();
@@ -286,7 +288,20 @@ public final class FakeCatalog implements Catalog {
             .filter(id -> warm.values().stream().noneMatch(b -> b.current().equals(id)))
             .toList();
     unused.forEach(snapshots::remove);
-    return unused;
+    going.addAll(unused);
+    return List.copyOf(going);
+  }
+
+  @Override
+  public synchronized List<SnapshotId> goingSnapshots() throws RouteException {
+    demandUp();
+    return List.copyOf(going);
+  }
+
+  @Override
+  public synchronized void forgetSnapshot(SnapshotId snapshot) throws RouteException {
+    demandUp();
+    going.remove(snapshot);
   }
 
   @Override
@@ -294,6 +309,17 @@ public final class FakeCatalog implements Catalog {
     demandUp();
     atHand.add(id);
     return Optional.ofNullable(tokens.get(id));
+  }
+
+  @Override
+  public synchronized List<TokenRow> tokensToNarrow() throws RouteException {
+    demandUp();
+    return List.of();
+  }
+
+  @Override
+  public synchronized void narrowToken(TokenId id, Optional<String> role) throws RouteException {
+    throw new UnsupportedOperationException("there are no tokens of earlier Velas here");
   }
 
   @Override

@@ -13,6 +13,7 @@ import io.vela.config.value.BranchName;
 import io.vela.config.value.ByteSize;
 import io.vela.router.SessionRouter.SessionLabel;
 import io.vela.router.branch.BranchLease;
+import io.vela.router.catalog.Catalog;
 import io.vela.router.route.BranchAddressParser;
 import java.nio.file.Path;
 import java.util.List;
@@ -82,9 +83,20 @@ public final class RouterFixture implements AutoCloseable {
 
   private RouterFixture(FakeCloneService agent, FakeCatalog catalog, MeterRegistry registry)
       throws RouteException {
+    this(agent, catalog, catalog, registry);
+  }
+
+  /** A Vela that starts over what an earlier one left, with a real catalogue. */
+  public RouterFixture(FakeCloneService agent, Catalog catalog) throws RouteException {
+    this(agent, new FakeCatalog(), catalog, new SimpleMeterRegistry());
+  }
+
+  private RouterFixture(
+      FakeCloneService agent, FakeCatalog unused, Catalog catalog, MeterRegistry registry)
+      throws RouteException {
     this.registry = registry;
     this.agent = agent;
-    this.catalog = catalog;
+    this.catalog = unused;
     this.router = new LocalRouter(() -> config, agent, catalog, time, registry, threads);
     router.open();
   }

@@ -82,11 +82,18 @@ public interface Catalog extends AutoCloseable {
   BaselineRow switchBaseline(BaselineName baseline, SnapshotId snapshot) throws RouteException;
 
   /**
-   * Removes the rows of snapshots that neither a baseline, a branch nor a warm clone needs.
+   * Removes the rows of snapshots that neither a baseline, a branch nor a warm clone needs. They
+   * are remembered as going until {@link #forgetSnapshot}, whatever becomes of this process.
    *
-   * @return what was removed: their volumes may go
+   * @return {@link #goingSnapshots}
    */
   List<SnapshotId> removeUnusedSnapshots() throws RouteException;
+
+  /** Snapshots without a row whose volumes are to go, or went without its being written down. */
+  List<SnapshotId> goingSnapshots() throws RouteException;
+
+  /** The volume of a snapshot that was going has gone. */
+  void forgetSnapshot(SnapshotId snapshot) throws RouteException;
 
   /** A token; answered from a cache where it was asked for before. */
   Optional<TokenRow> token(TokenId id) throws RouteException;
@@ -101,6 +108,19 @@ public interface Catalog extends AutoCloseable {
 
   /** All tokens, the newest first. */
   List<TokenRow> tokens() throws RouteException;
+
+  /**
+   * Tokens of one branch or baseline that an earlier Vela made for every role. They let nobody in
+   * until they are narrowed.
+   */
+  List<TokenRow> tokensToNarrow() throws RouteException;
+
+  /**
+   * Makes such a token one for a single role.
+   *
+   * @param role without one it is revoked
+   */
+  void narrowToken(TokenId id, Optional<String> role) throws RouteException;
 
   /**
    * Takes a token back. When this returns, {@link #token} says so and listeners have been told.

@@ -10,7 +10,7 @@ import org.flywaydb.core.api.FlywayException;
 /** Brings the catalogue's schema up to this Vela's. */
 public final class Migrations {
   /** The newest of {@code db/migration}. */
-  static final String LATEST = "7";
+  static final String LATEST = "9";
 
   private Migrations() {}
 

@@ -249,21 +249,34 @@ public final class PgCatalog implements Catalog {
   @Override
   public List<SnapshotId> removeUnusedSnapshots() throws RouteException {
     try {
-      return map(
+      var _ =
           pool.tryWrite(
-                  "delete from snapshot s"
-                      + " where not exists (select from baseline where snapshot = s.id)"
-                      + " and not exists (select from branch where snapshot = s.id)"
-                      + " and not exists (select from warm_clone where snapshot = s.id)"
-                      + " returning id")
-              .rows(),
-          row -> new SnapshotId(row.getString("id")));
+              "with gone as (delete from snapshot s"
+                  + " where not exists (select from baseline where snapshot = s.id)"
+                  + " and not exists (select from branch where snapshot = s.id)"
+                  + " and not exists (select from warm_clone where snapshot = s.id)"
+                  + " returning id)"
+                  + " insert into removed_snapshot (id) select id from gone"
+                  + " on conflict do nothing");
     } catch (StatementFailed e) {
-      if (e.sqlState().equals(FOREIGN_KEY_VIOLATION)) {
-        return List.of(); // A clone of it was made meanwhile; the next call sees that.
+      if (!e.sqlState().equals(FOREIGN_KEY_VIOLATION)) {
+        throw e.asUnavailable();
       }
-      throw e.asUnavailable();
+      // A clone of one was made meanwhile; the next call sees that.
     }
+    return goingSnapshots();
+  }
+
+  @Override
+  public List<SnapshotId> goingSnapshots() throws RouteException {
+    return map(
+        pool.read("select id from removed_snapshot order by removed_at, id"),
+        row -> new SnapshotId(row.getString("id")));
+  }
+
+  @Override
+  public void forgetSnapshot(SnapshotId snapshot) throws RouteException {
+    pool.write("delete from removed_snapshot where id = $1", snapshot.value());
   }
 
   @Override
@@ -302,7 +315,8 @@ public final class PgCatalog implements Catalog {
 
   private Optional<TokenRow> loadToken(TokenId id) throws RouteException {
     return map(
-            pool.read("select " + TOKEN_COLUMNS + " from token where id = $1", id.value()),
+            pool.read(
+                "select " + TOKEN_COLUMNS + " from token where id = $1 and not narrow", id.value()),
             PgRows::token)
         .stream()
         .findFirst();
@@ -340,6 +354,25 @@ public final class PgCatalog implements Catalog {
     return map(
         pool.read("select " + TOKEN_COLUMNS + " from token order by created_at desc, id"),
         PgRows::token);
+  }
+
+  @Override
+  public List<TokenRow> tokensToNarrow() throws RouteException {
+    return map(
+        pool.read("select " + TOKEN_COLUMNS + " from token where narrow and not revoked"),
+        PgRows::token);
+  }
+
+  @Override
+  public void narrowToken(TokenId id, Optional<String> role) throws RouteException {
+    var _ =
+        pool.write(
+            "update token set narrow = false, revoked = revoked or $2::text is null,"
+                + " roles = case when $2::text is null then roles else array[$2::text] end"
+                + " where id = $1",
+            id.value(),
+            PgRows.text(role));
+    tokenChanged(Optional.of(id));
   }
 
   @Override

@@ -233,7 +233,8 @@ public final class Reconciler {
       Unconfirmed unconfirmed,
       List<Quarantined> quarantined)
       throws RouteException, CloneException {
-    var unused = together ? catalog.removeUnusedSnapshots() : List.<SnapshotId>of();
+    // What was going when the last Vela ended was promised to go, whatever came back since.
+    var going = together ? catalog.removeUnusedSnapshots() : catalog.goingSnapshots();
     var known = new HashSet<SnapshotId>();
     for (var row : catalog.snapshots()) {
       known.add(row.id());
@@ -243,16 +244,21 @@ public final class Reconciler {
       var id = volume.id();
       if (known.contains(id)) {
         kept.put(id, volume);
-      } else if (unused.contains(id)) {
-        log.info("unused snapshot removed snapshot={}", id);
-        agent.destroySnapshot(id);
       } else if (together && unconfirmed.snapshots().contains(id)) {
         log.info("half-made snapshot removed snapshot={}", id);
         agent.destroySnapshot(id);
-      } else {
+      } else if (!going.contains(id)) {
         log.error("snapshot without a row quarantined snapshot={}", id);
         quarantined.add(new Quarantined(Quarantined.Kind.SNAPSHOT, id.value()));
       }
+    }
+    for (var id : going) {
+      // Its volume may be damaged, half removed or gone: then it is in no list of volumes.
+      if (!known.contains(id)) {
+        agent.destroySnapshot(id);
+        log.info("unused snapshot removed snapshot={}", id);
+      }
+      catalog.forgetSnapshot(id);
     }
     for (var id : known) {
       if (!kept.containsKey(id)) {

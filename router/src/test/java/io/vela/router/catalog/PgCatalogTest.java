@@ -65,7 +65,7 @@ class PgCatalogTest {
   @BeforeEach
   void open() throws Exception {
     catalog = another();
-    sql("truncate baseline, snapshot, branch, token, warm_clone cascade");
+    sql("truncate baseline, snapshot, branch, token, warm_clone, removed_snapshot cascade");
   }
 
   @AfterEach
@@ -148,6 +148,15 @@ class PgCatalogTest {
     assertThat(catalog.removeUnusedSnapshots()).containsExactly(old);
     assertThat(catalog.snapshots()).extracting(SnapshotRow::id).containsExactly(fresh);
     assertThat(catalog.baselines()).extracting(BaselineRow::current).containsExactly(fresh);
+
+    // Until its volume is known to have gone, by whichever Vela.
+    try (var next = another()) {
+      assertThat(next.goingSnapshots()).containsExactly(old);
+      assertThat(next.removeUnusedSnapshots()).containsExactly(old);
+      next.forgetSnapshot(old);
+    }
+    assertThat(catalog.goingSnapshots()).isEmpty();
+    catalog.forgetSnapshot(old);
   }
 
   @Test

@@ -277,6 +277,29 @@ class ReconcilerTest {
     }
   }
 
+  @ParameterizedTest(name = "volume {0}, together {1}")
+  @CsvSource({"true, true", "true, false", "false, true", "false, false"})
+  void aSnapshotWhoseRowWentBeforeACrashGoesAndIsNotQuarantined(boolean volume, boolean together)
+      throws Exception {
+    try (var _ = new RouterFixture(agent, catalog)) {
+      assertThat(agent.snapshots).containsExactly(snapshot);
+    }
+    var old = SnapshotId.random();
+    catalog.going.add(old);
+    if (volume) {
+      agent.snapshots.add(old);
+    }
+    if (!together) {
+      catalog.pools.replaceAll((_, epoch) -> epoch - 1);
+    }
+
+    try (var vela = new RouterFixture(agent, catalog)) {
+      assertThat(agent.snapshots).containsExactly(snapshot);
+      assertThat(vela.router.quarantine()).isEmpty();
+    }
+    assertThat(catalog.going).isEmpty();
+  }
+
   @Test
   void aSnapshotThatABranchComesFromStays() throws Exception {
     var old = SnapshotId.random();
