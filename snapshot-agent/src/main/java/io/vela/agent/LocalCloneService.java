@@ -370,7 +370,7 @@ public final class LocalCloneService implements CloneService {
 
   @Override
   public Network network(Network asked) {
-    return isolation() == IsolationLevel.NONE ? Network.HOST : asked;
+    return isolation().level() == IsolationLevel.NONE ? Network.HOST : asked;
   }
 
   @Override
