@@ -232,8 +232,7 @@ abstract class AttackSuite {
                   statement.execute(
                       "SELECT dblink_connect('host=" + sockets + " dbname=postgres')"))
           .isInstanceOf(SQLException.class)
-          .extracting(e -> ((SQLException) e).getSQLState())
-          .isEqualTo("08001");
+          .hasMessageContaining("No such file or directory");
     }
   }
 
@@ -249,18 +248,20 @@ abstract class AttackSuite {
     assertThat(others).isNotEmpty();
     for (var volume : others) {
       assertThat(run("ls " + volume + " || echo absent")).contains("absent");
-      assertThat(run("btrfs property set -ts " + volume + " ro false && echo done"))
-          .doesNotContain("done");
+      assertThat(run("chmod 777 " + volume + " && echo done")).doesNotContain("done");
     }
   }
 
   @Test
   void noProcessCanBeTraced() throws Exception {
-    // PTRACE_ATTACH to another server process of its own; perl is in every Debian.
+    // PTRACE_ATTACH by its number; perl is in every Debian.
+    int ptrace = "aarch64".equals(System.getProperty("os.arch")) ? 117 : 101;
     var attached =
-        run("perl -e 'print syscall(101, 16, getppid(), 0, 0) < 0 ? \"refused\" : \"traced\"'");
+        run(
+            "perl -e 'print syscall(%d, 16, getppid(), 0, 0) < 0 ? \"refused\" : \"traced\"'"
+                .formatted(ptrace));
     assertThat(attached).containsExactly("refused");
-    assertThat(run("cat /proc/1/mem /proc/1/environ > /dev/null && echo read"))
-        .doesNotContain("read");
+    assertThat(run("cat /proc/1/environ > /dev/null && echo read")).doesNotContain("read");
+    assertThat(run("sh -c 'exec 3< /proc/1/mem && echo opened'")).doesNotContain("opened");
   }
 }

@@ -33,8 +33,8 @@ import org.slf4j.LoggerFactory;
  * <p>A branch over its limit that still grows has its sessions that are at work ended with 53100,
  * and what they were doing in Postgres with them. Sessions that rest stay, new ones are let in, and
  * what frees room (DROP, TRUNCATE, VACUUM) goes through as long as the branch does not grow by it.
- * A limit of the file system would be exact, but Postgres cannot live with it: it takes a refused
- * write of WAL for the end of the world (docs/decisions/0002-room.md).
+ * A limit of the file system would be exact, but Postgres cannot live with it: its servers panic
+ * when a write of WAL is refused (docs/decisions/0002-room.md).
  *
  * <p>When half the reserve is gone, the branch that grew most is treated so; when three quarters
  * are gone, every branch is, and the agent starts no more instances. What is left is for deletions.
@@ -47,7 +47,7 @@ final class SpaceGuard {
   private static final Duration NEAR = Duration.ofSeconds(1);
   private static final long MIB = 1 << 20;
 
-  /** Changes of the pool's free space below this are everyday's. */
+  /** A change of the pool's free space that is smaller than this is normal and is ignored. */
   private static final long NOISE = 16 * MIB;
 
   private final Supplier<VelaConfig> config;
@@ -142,7 +142,7 @@ final class SpaceGuard {
     long limit = branch.settings().within(policy, pool.totalBytes()).of(pool.totalBytes());
     var last = measured.get(branch.cloneId());
     if (last != null && !mayHaveReached(limit, last, pool)) {
-      return false;
+      return last.bytes() > limit / 2;
     }
     var usage = measure(branch, pool, now);
     if (usage.bytes() > limit && usage.grown() > MIB) {
@@ -169,7 +169,7 @@ final class SpaceGuard {
       return usage;
     } catch (CloneException e) {
       log.debug("branch not measured branch={}", branch.name(), e);
-      return last == null ? new Measured(0, 0, pool.freeBytes(), now) : last;
+      return new Measured(last == null ? 0 : last.bytes(), 0, pool.freeBytes(), now);
     }
   }
 

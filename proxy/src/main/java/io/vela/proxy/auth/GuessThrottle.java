@@ -7,6 +7,7 @@ import io.vela.proxy.guess.Alarm;
 import io.vela.proxy.guess.Pace;
 import io.vela.proxy.guess.Turnstile;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -40,8 +41,11 @@ public final class GuessThrottle {
   private static final int MOST_ACCOUNTS = 100_000;
   private static final int MOST_NETWORKS = 50_000;
 
-  /** {@code NAMEDATALEN}: more of a name makes no difference to Postgres. */
-  private static final int NAME_LENGTH = 64;
+  /** One less than {@code NAMEDATALEN}: more bytes of a name make no difference to Postgres. */
+  private static final int NAME_BYTES = 63;
+
+  /** More than a branch's name, a database and the sign between them have. */
+  private static final int MOST_OF_TARGET = 200;
 
   private final Turnstile<Attempt> accounts;
   private final Turnstile<String> networks;
@@ -80,8 +84,17 @@ public final class GuessThrottle {
      * @param branch as the client gave it
      */
     public static Attempt of(Optional<InetAddress> ip, String user, String branch) {
-      var name = user.length() > NAME_LENGTH ? user.substring(0, NAME_LENGTH) : user;
-      return new Attempt(ip.map(Attempt::network).orElse(""), name + " " + branch);
+      var target = branch.length() > MOST_OF_TARGET ? branch.substring(0, MOST_OF_TARGET) : branch;
+      // No name has a zero byte, so one account has one key.
+      return new Attempt(ip.map(Attempt::network).orElse(""), truncated(user) + "\0" + target);
+    }
+
+    /** As much of a role's name as Postgres looks at; what a cut leaves of a character counts. */
+    private static String truncated(String user) {
+      var bytes = user.getBytes(StandardCharsets.UTF_8);
+      return bytes.length <= NAME_BYTES
+          ? user
+          : new String(bytes, 0, NAME_BYTES, StandardCharsets.UTF_8);
     }
 
     private static String network(InetAddress ip) {

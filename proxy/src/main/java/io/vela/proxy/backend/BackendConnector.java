@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Opens connections to instances, on the event loop of whoever wants one. Safe for use from any
@@ -126,14 +127,17 @@ public final class BackendConnector {
 
   /** Who waits the longest and still wants a connection; a queue without one is removed. */
   private Optional<Waiting> firstOf(Endpoint endpoint) {
-    var queue =
+    var first = new AtomicReference<Optional<Waiting>>(Optional.empty());
+    // Others may join meanwhile, so the queue is touched only in here.
+    var _ =
         queues.computeIfPresent(
             endpoint,
             (_, present) -> {
               present.removeIf(one -> one.opened().isDone());
+              first.set(Optional.ofNullable(present.peekFirst()));
               return present.isEmpty() ? null : present;
             });
-    return Optional.ofNullable(queue).map(Deque::peekFirst);
+    return first.get();
   }
 
   /**

@@ -82,7 +82,10 @@ final class BranchUsers implements AutoCloseable {
     }
   }
 
-  /** Takes note of the id of a branch that was found running. */
+  /**
+   * Takes note of the id of a branch that an earlier Vela started and that still runs. To be done
+   * before the first id is taken.
+   */
   synchronized void occupy(int slot) {
     for (; next <= slot; next++) {
       free.add(next);
@@ -123,10 +126,10 @@ final class BranchUsers implements AutoCloseable {
       awaitNamespace(process, holder);
       Files.writeString(process.resolve("uid_map"), "%d %d 1%n".formatted(owner.uid(), id));
       Files.writeString(process.resolve("gid_map"), "%d %d 1%n".formatted(owner.gid(), id));
-      int namespace = descriptors.open(process.resolve("ns/user"));
+      int namespace = own.open(process.resolve("ns/user"));
       own.close(input[1]);
       awaitEnd(holder);
-      return namespace;
+      return descriptors.keep(own.release(namespace));
     }
   }
 

@@ -32,12 +32,12 @@ final class Descriptors implements AutoCloseable {
   }
 
   /** {@code /dev/null}, to read. */
-  int nothing() throws SystemCallException {
+  int devNullInput() throws SystemCallException {
     return open(Path.of("/dev/null"));
   }
 
   /** {@code /dev/null}, to write. */
-  int nowhere() throws SystemCallException {
+  int devNullOutput() throws SystemCallException {
     return keep(
         calls.call(
             Call.OPENAT,

@@ -30,6 +30,9 @@ final class InstanceLog implements AutoCloseable {
   /** The most that one file of the log may take; there are two. */
   static final long MOST_BYTES = 1 << 20;
 
+  /** As much as a pipe holds by default (pipe(7)). */
+  private static final int MOST_READS = 16;
+
   private static final int MOST_SHOWN = 500;
   private static final int EAGAIN = 11;
   private static final int NO_READER = 6; // ENXIO
@@ -116,14 +119,25 @@ final class InstanceLog implements AutoCloseable {
     }
   }
 
-  /** Writes to the file what has come. */
-  synchronized void drain() throws IOException {
+  /**
+   * Writes to the file what has come, to a bound: an instance that never stops writing must not
+   * keep the reader of all logs.
+   *
+   * @return whether more may be left
+   */
+  synchronized boolean drain() throws IOException {
     if (closed) {
-      return;
+      return false;
     }
-    for (long read = read(); read > 0; read = read()) {
+    long read = read();
+    for (int turn = 1; read > 0; turn++) {
       append(buffer.asSlice(0, read).asByteBuffer());
+      if (turn == MOST_READS) {
+        return true;
+      }
+      read = read();
     }
+    return false;
   }
 
   /** What has come and was not drained yet, to a bound and escaped, to be shown to a person. */
@@ -169,7 +183,7 @@ final class InstanceLog implements AutoCloseable {
       return;
     }
     try {
-      drain();
+      var _ = drain();
       Files.deleteIfExists(pipe);
     } catch (IOException e) {
       log.warn("log of an instance not complete log={}", run.log(), e);

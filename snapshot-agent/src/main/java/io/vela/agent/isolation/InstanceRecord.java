@@ -9,6 +9,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -21,8 +25,12 @@ import java.util.Set;
  * @param started when that process started, in the kernel's ticks since boot (proc(5), {@code
  *     stat}, field 22): another process that got the same id has another
  * @param userSlot which of the user ids for branches it has; negative when none
+ * @param boot the boot of the host that it was written in (proc(5), "boot_id"): after a power cut
+ *     the same process id and time may be another process's
  */
-record InstanceRecord(long pid, long started, int userSlot) {
+record InstanceRecord(long pid, long started, int userSlot, String boot) {
+  private static final String ENDING = ".instance";
+  private static final Path BOOT = Path.of("/proc/sys/kernel/random/boot_id");
   private static final int LONGEST = 200;
 
   /** Of a process that runs. */
@@ -30,7 +38,26 @@ record InstanceRecord(long pid, long started, int userSlot) {
     return new InstanceRecord(
         pid,
         ProcessStatus.started(pid).orElseThrow(() -> new IOException("it has ended")),
-        userSlot);
+        userSlot,
+        thisBoot());
+  }
+
+  private static String thisBoot() throws IOException {
+    return Files.readString(BOOT).strip();
+  }
+
+  /** All in a folder of Vela's, of instances that run. */
+  static Map<RunFiles, InstanceRecord> running(Path folder) throws IOException {
+    var found = new HashMap<RunFiles, InstanceRecord>();
+    try (var files = Files.newDirectoryStream(folder, "*" + ENDING)) {
+      for (var file : files) {
+        var name = String.valueOf(file.getFileName());
+        var run =
+            new RunFiles(file.resolveSibling(name.substring(0, name.length() - ENDING.length())));
+        read(file).filter(InstanceRecord::isRunning).ifPresent(record -> found.put(run, record));
+      }
+    }
+    return found;
   }
 
   /** Whether the process that is meant still runs. */
@@ -45,7 +72,9 @@ record InstanceRecord(long pid, long started, int userSlot) {
         unfinished,
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     Files.writeString(
-        unfinished, "%d %d %d%n".formatted(pid, started, userSlot), StandardOpenOption.WRITE);
+        unfinished,
+        "%d %d %d %s%n".formatted(pid, started, userSlot, boot),
+        StandardOpenOption.WRITE);
     Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
   }
 
@@ -57,13 +86,32 @@ record InstanceRecord(long pid, long started, int userSlot) {
           new String(bytes.array(), 0, bytes.position(), StandardCharsets.US_ASCII)
               .strip()
               .split(" ", -1);
-      return Optional.of(
+      var now = thisBoot();
+      var record =
           new InstanceRecord(
-              Long.parseLong(words[0]), Long.parseLong(words[1]), Integer.parseInt(words[2])));
+              Long.parseLong(words[0]),
+              Long.parseLong(words[1]),
+              Integer.parseInt(words[2]),
+              // Earlier versions of Vela wrote none.
+              words.length > 3 ? words[3] : now);
+      return Optional.of(record).filter(it -> it.boot().equals(now));
     } catch (NoSuchFileException e) {
       return Optional.empty();
     } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
+      if (isOfAnEarlierBoot(file)) {
+        // It was not on the disk yet when the power failed, and nothing runs since then.
+        return Optional.empty();
+      }
       throw new IOException(file + " is damaged", e);
     }
+  }
+
+  private static boolean isOfAnEarlierBoot(Path file) throws IOException {
+    var up = Duration.ofMillis((long) (Double.parseDouble(uptime()) * 1000));
+    return Files.getLastModifiedTime(file).toInstant().isBefore(Instant.now().minus(up));
+  }
+
+  private static String uptime() throws IOException {
+    return Files.readString(Path.of("/proc/uptime")).split(" ", -1)[0];
   }
 }

@@ -81,7 +81,7 @@ final class LaunchedProcess implements Launched {
   @Override
   public void drainLog() {
     try {
-      log.drain();
+      var _ = log.drain();
     } catch (IOException e) {
       logger.warn("log of an instance not written pid={}", root, e);
     }

@@ -73,8 +73,8 @@ public final class Launchers {
     var template = folder.resolve(".root-template");
     new UntrustedFolder(template).delete();
     var tree = new UnprivilegedTree(stage, privateFolder(template), files);
-    tree.makeTemplate(user.uid(), user.gid());
     try {
+      tree.makeTemplate(user.uid(), user.gid());
       return new Found(
           tried(new UnprivilegedNamespaces(user, tree, unprivilegedPrograms()), folder),
           "Vela does not run as root, so branches share its user id");
@@ -117,6 +117,8 @@ public final class Launchers {
   private static Launcher privileged(
       ServiceUser user, NamespaceRoot root, Path folder, Path pool, boolean mapped)
       throws IOException, InterruptedException {
+    var programs =
+        new PrivilegedNamespaces.Programs(ofSystem("sh"), ofSystem("mount"), ofSystem("setpriv"));
     var users = new BranchUsers(user, ofSystem("unshare"), ofSystem("cat"), mapped);
     try {
       tryMapping(users, pool, mapped);
@@ -124,8 +126,6 @@ public final class Launchers {
       users.close();
       throw e;
     }
-    var programs =
-        new PrivilegedNamespaces.Programs(ofSystem("sh"), ofSystem("mount"), ofSystem("setpriv"));
     return tried(new PrivilegedNamespaces(root, programs, users), folder);
   }
 
@@ -145,6 +145,10 @@ public final class Launchers {
       throws IOException, InterruptedException {
     var launcher = new NamespaceLauncher(namespaces, folder, new LogReader());
     try {
+      // Of those that outlived an earlier Vela, before the first user id is handed out.
+      for (var record : InstanceRecord.running(folder).values()) {
+        namespaces.occupy(record.userSlot());
+      }
       trial(launcher, folder);
       launcher.prepareAhead(Duration.ZERO);
       return launcher;
@@ -204,7 +208,11 @@ public final class Launchers {
     try (var descriptors = new Descriptors()) {
       var argv = user.wrap(List.of(shell.toString(), "-c", script));
       var spawn =
-          new Spawn(argv, Environment.OF_INSTANCES, descriptors.nothing(), descriptors.nowhere());
+          new Spawn(
+              argv,
+              Environment.OF_INSTANCES,
+              descriptors.devNullInput(),
+              descriptors.devNullOutput());
       var child = new ChildProcess(confinement.start(launch, spawn));
       int code = child.exit().get(TRIAL_SECONDS, TimeUnit.SECONDS);
       if (code != 42) {

@@ -6,7 +6,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.WeakHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,6 +22,12 @@ final class LogReader implements AutoCloseable {
   private static final int POLL_BYTES = 8; // struct pollfd: int fd, short events, short revents
   private static final short READABLE = 1; // POLLIN
   private static final long RESULTS_AT = 6;
+
+  /**
+   * Those that had more to say than is read at once, until when they are left alone: what finds no
+   * place in the pipe meanwhile is lost. Used by the reading thread alone.
+   */
+  private final Map<InstanceLog, Long> resting = new WeakHashMap<>();
 
   private final Set<InstanceLog> logs = new LinkedHashSet<>();
   private boolean started;
@@ -57,7 +65,7 @@ final class LogReader implements AutoCloseable {
         for (int i = 0; i < open.size(); i++) {
           long at = (long) i * POLL_BYTES;
           polls.set(
-              ValueLayout.JAVA_INT, at, open.get(i).isEnded() ? -1 : open.get(i).descriptor());
+              ValueLayout.JAVA_INT, at, isReadable(open.get(i)) ? open.get(i).descriptor() : -1);
           polls.set(ValueLayout.JAVA_SHORT, at + 4, READABLE);
         }
         // The kernel writes what is left of the time into it, which the C library would hide.
@@ -87,10 +95,18 @@ final class LogReader implements AutoCloseable {
     return closed ? List.of() : new ArrayList<>(logs);
   }
 
-  private static void drain(InstanceLog ready) {
+  private boolean isReadable(InstanceLog one) {
+    var until = resting.get(one);
+    return !one.isEnded() && (until == null || System.nanoTime() - until > 0);
+  }
+
+  private void drain(InstanceLog ready) {
+    resting.remove(ready);
     try {
-      ready.drain();
-    } catch (IOException e) {
+      if (ready.drain()) {
+        resting.put(ready, System.nanoTime() + LOOK_NANOS);
+      }
+    } catch (IOException | RuntimeException e) {
       log.warn("log of an instance not written", e);
     }
   }

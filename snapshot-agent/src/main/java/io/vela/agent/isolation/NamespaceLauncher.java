@@ -141,7 +141,7 @@ final class NamespaceLauncher implements Launcher {
             return;
           }
         }
-      } catch (IOException e) {
+      } catch (IOException | RuntimeException e) {
         synchronized (ready) {
           preparing = false;
           if (!closed) {

@@ -31,6 +31,7 @@ final class PrivilegedNamespace implements PreparedNamespace {
   private static final long OTHERS = 0x04000000 | 0x08000000 | 0x20000000; // UTS, IPC, PID
   private static final long NETWORK = 0x40000000; // CLONE_NEWNET
   private static final int EXISTS = 17; // EEXIST
+  private static final String NOT_MADE = "namespaces could not be made";
 
   private static final long STORAGE =
       MountTree.NO_SET_ID | MountTree.NO_DEVICES | MountTree.NO_PROGRAMS;
@@ -85,7 +86,7 @@ final class PrivilegedNamespace implements PreparedNamespace {
           .daemon()
           .name("namespace-" + user.id())
           .start(() -> live(root, spawn, network));
-      child = new ChildProcess(result(started));
+      child = new ChildProcess(ThreadResult.of(started, NOT_MADE));
       descriptors.close(ends[0]);
       descriptors.close(output);
     } catch (IOException e) {
@@ -103,7 +104,7 @@ final class PrivilegedNamespace implements PreparedNamespace {
         root.enter(own, user.id(), hostNetwork);
         filter.enforce();
         started.complete(spawn.start());
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException | RuntimeException | Error e) {
         started.completeExceptionally(e);
         return;
       }
@@ -112,7 +113,7 @@ final class PrivilegedNamespace implements PreparedNamespace {
         attached.complete(true);
       } catch (CancellationException | InterruptedException e) {
         attached.complete(false);
-      } catch (ExecutionException | IOException | RuntimeException e) {
+      } catch (ExecutionException | IOException | RuntimeException | Error e) {
         attached.completeExceptionally(e);
       }
     }
@@ -180,7 +181,7 @@ final class PrivilegedNamespace implements PreparedNamespace {
             taken,
             targets.stream().mapToLong(MemorySegment::address).toArray()));
     try {
-      result(attached);
+      ThreadResult.of(attached, NOT_MADE);
     } finally {
       // The thread that attaches has addresses only.
       Reference.reachabilityFence(arena);
@@ -205,17 +206,6 @@ final class PrivilegedNamespace implements PreparedNamespace {
   private static void own(Path folder, long user) throws IOException {
     Files.setAttribute(folder, "unix:gid", (int) user, LinkOption.NOFOLLOW_LINKS);
     Files.setAttribute(folder, "unix:uid", (int) user, LinkOption.NOFOLLOW_LINKS);
-  }
-
-  private static <T> T result(CompletableFuture<T> future) throws IOException {
-    try {
-      return future.get();
-    } catch (ExecutionException e) {
-      throw new IOException("namespaces could not be made: " + e.getCause(), e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted while namespaces were made", e);
-    }
   }
 
   @Override

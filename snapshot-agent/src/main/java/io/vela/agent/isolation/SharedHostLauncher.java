@@ -40,22 +40,37 @@ final class SharedHostLauncher implements Launcher {
     var argv = new ArrayList<>(List.of(launch.program().toString()));
     argv.addAll(launch.arguments());
     var log = InstanceLog.make(launch.run());
-    log.begin(launch.run());
-    ChildProcess child;
-    try (var descriptors = new Descriptors()) {
-      int output = descriptors.keep(log.openForInstance());
-      var spawn =
-          new Spawn(user.wrap(argv), Environment.OF_INSTANCES, descriptors.nothing(), output);
-      child = new ChildProcess(confinement.start(launch, spawn));
+    try {
+      log.begin(launch.run());
+      var child = start(launch, argv, log);
+      record(child, launch.run());
+      logs.add(log);
+      return running.add(
+          launch.run(),
+          LaunchedProcess.of(child, "postgres", log, () -> {}).afterwards(() -> logs.end(log)));
     } catch (IOException e) {
       log.close();
       throw e;
     }
-    logs.add(log);
-    InstanceRecord.of(child.pid(), -1).write(launch.run().record());
-    return running.add(
-        launch.run(),
-        LaunchedProcess.of(child, "postgres", log, () -> {}).afterwards(() -> logs.end(log)));
+  }
+
+  private ChildProcess start(Launch launch, List<String> argv, InstanceLog log) throws IOException {
+    try (var descriptors = new Descriptors()) {
+      int output = descriptors.keep(log.openForInstance());
+      var spawn =
+          new Spawn(user.wrap(argv), Environment.OF_INSTANCES, descriptors.devNullInput(), output);
+      return new ChildProcess(confinement.start(launch, spawn));
+    }
+  }
+
+  /** An instance without a record would not be found again, so it does not go on without one. */
+  private static void record(ChildProcess child, RunFiles run) throws IOException {
+    try {
+      InstanceRecord.of(child.pid(), -1).write(run.record());
+    } catch (IOException e) {
+      ProcessHandle.of(child.pid()).ifPresent(ProcessHandle::destroyForcibly);
+      throw e;
+    }
   }
 
   @Override

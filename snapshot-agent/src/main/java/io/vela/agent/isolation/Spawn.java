@@ -10,7 +10,6 @@ import java.lang.invoke.MethodHandle;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 
 /**
  * A program about to be started by {@code posix_spawn} (POSIX). Java's own {@code ProcessBuilder}
@@ -39,6 +38,8 @@ final class Spawn {
   private static final MemorySegment ADD_DUP = function("posix_spawn_file_actions_adddup2");
   private static final MemorySegment ADD_CLOSE_FROM =
       function("posix_spawn_file_actions_addclosefrom_np");
+  private static final MemorySegment ACTIONS_DESTROY = function("posix_spawn_file_actions_destroy");
+  private static final MemorySegment ATTRIBUTES_DESTROY = function("posix_spawnattr_destroy");
   private static final MemorySegment ATTRIBUTES_INIT = function("posix_spawnattr_init");
   private static final MemorySegment SET_FLAGS = function("posix_spawnattr_setflags");
   private static final MemorySegment SET_MASK = function("posix_spawnattr_setsigmask");
@@ -110,16 +111,22 @@ final class Spawn {
    * @return its process id, as Vela sees it
    */
   long start() throws IOException {
-    check(
-        call(
-            SPAWN,
-            pid.address(),
-            path.address(),
-            actions.address(),
-            attributes.address(),
-            arguments.address(),
-            variables.address()));
-    return pid.get(ValueLayout.JAVA_INT, 0);
+    try {
+      check(
+          call(
+              SPAWN,
+              pid.address(),
+              path.address(),
+              actions.address(),
+              attributes.address(),
+              arguments.address(),
+              variables.address()));
+      return pid.get(ValueLayout.JAVA_INT, 0);
+    } finally {
+      // The C library keeps memory of its own for them.
+      check(call(ACTIONS_DESTROY, actions.address(), 0, 0, 0, 0, 0));
+      check(call(ATTRIBUTES_DESTROY, attributes.address(), 0, 0, 0, 0, 0));
+    }
   }
 
   /** Something done to the thread that starts a process, for the process to inherit. */
@@ -139,18 +146,11 @@ final class Spawn {
               try {
                 preparation.prepare();
                 started.complete(start());
-              } catch (IOException | RuntimeException e) {
+              } catch (IOException | RuntimeException | Error e) {
                 started.completeExceptionally(e);
               }
             });
-    try {
-      return started.get();
-    } catch (ExecutionException e) {
-      throw new IOException(program + " could not be started: " + e.getCause(), e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted while a process was started", e);
-    }
+    return ThreadResult.of(started, program + " could not be started");
   }
 
   private void check(int error) throws IOException {

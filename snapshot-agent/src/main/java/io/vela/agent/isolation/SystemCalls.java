@@ -25,9 +25,6 @@ final class SystemCalls {
   enum Call {
     CHDIR(80, 49),
     CLOSE(3, 57),
-    FCHMODAT(268, 53),
-    FCHOWNAT(260, 54),
-    FCNTL(72, 25),
     IOCTL(16, 29),
     LANDLOCK_ADD_RULE(445, 445),
     LANDLOCK_CREATE_RULESET(444, 444),
@@ -46,7 +43,6 @@ final class SystemCalls {
     READ(0, 63),
     SECCOMP(317, 277),
     SOCKET(41, 198),
-    SYMLINKAT(266, 36),
     UMASK(95, 166),
     UMOUNT2(166, 39),
     UNSHARE(272, 97),

@@ -23,7 +23,7 @@ final class UnprivilegedTree {
 
   /**
    * @param stage an empty folder of Vela's, over which each tree is put together unseen by others
-   * @param template a folder of Vela's own that does not exist yet
+   * @param template an empty folder of Vela's own
    * @param files what else is to be read in the tree: content by absolute path
    */
   UnprivilegedTree(Path stage, Path template, Map<Path, String> files) {
