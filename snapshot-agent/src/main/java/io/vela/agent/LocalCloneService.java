@@ -138,7 +138,8 @@ public final class LocalCloneService implements CloneService {
                     + found.shortfall(),
                 ""));
       }
-      pool.letPass(found.launcher().level() == IsolationLevel.NONE);
+      // Without namespaces the service user goes to a clone by its path.
+      pool.letPass(found.launcher().level().compareTo(IsolationLevel.NAMESPACES) < 0);
       return found;
     } catch (IOException e) {
       throw new CloneException(
