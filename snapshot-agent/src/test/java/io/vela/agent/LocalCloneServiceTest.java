@@ -11,8 +11,11 @@ import io.vela.agent.postgres.DataDirectory;
 import io.vela.agent.postgres.RunningProcesses;
 import io.vela.agent.postgres.Sandbox;
 import io.vela.config.PostgresConfig;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -100,10 +103,17 @@ class LocalCloneServiceTest {
   void aCleanCloneStartsWithoutRecovery() throws Exception {
     var id = fixture.started(snapshot);
 
-    assertThat(fixture.run.resolve(id.value() + ".log"))
+    var log = fixture.run.resolve(id.value() + ".log");
+    // What Postgres says comes through a pipe, which is read a moment later.
+    await().atMost(Duration.ofSeconds(20)).until(() -> Files.exists(log) && ready(log));
+    assertThat(log)
         .content()
         .contains("database system was shut down at")
         .doesNotContain("not properly shut down");
+  }
+
+  private static boolean ready(Path log) throws IOException {
+    return Files.readString(log).contains("ready to accept connections");
   }
 
   @Test
