@@ -226,7 +226,10 @@ class BrokenByItsOwnerTest {
     var log = fixture.run.resolve(id.value() + ".log");
     await()
         .atMost(Duration.ofSeconds(60))
-        .until(() -> Files.readString(log).contains("could not connect to the publisher"));
+        .until(
+            () ->
+                Files.exists(log)
+                    && Files.readString(log).contains("could not connect to the publisher"));
     await()
         .atMost(Duration.ofSeconds(60))
         .until(() -> fixture.service.activity(id).uses().isEmpty());
