@@ -89,7 +89,8 @@ final class Orphans {
         for (var process : family) {
           over &= hasEnded(process, deadline);
         }
-        if (over) {
+        // Whoever makes new ones as fast as they are ended must not keep Vela from starting.
+        if (over && System.nanoTime() < deadline) {
           log.info("orphan ended pid={} command={}", orphan.handle().pid(), command(orphan));
         } else {
           var volumes = volumes(orphan);
@@ -124,10 +125,8 @@ final class Orphans {
   }
 
   private List<Path> volumes(Running process) {
-    return process.argv().stream()
-        .map(word -> word.substring(word.indexOf('=') + 1))
-        .filter(word -> word.startsWith("/"))
-        .flatMap(word -> pool.volumeOf(Path.of(word)).stream())
+    return process.paths().stream()
+        .flatMap(path -> pool.volumeOf(path).stream())
         .distinct()
         .toList();
   }

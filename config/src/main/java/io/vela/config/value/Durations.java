@@ -14,12 +14,15 @@ public final class Durations {
   /** What a duration must look like, for messages. */
   public static final String RULE = "a number and ms, s, min, h or d, as 60s or 5min";
 
+  private static final Duration LONGEST = Duration.ofDays(100_000);
+
   private Durations() {}
 
   /**
    * Parses {@code 500ms}, {@code 60s}, {@code 5min}, {@code 1h}, {@code 2d}.
    *
-   * @throws IllegalArgumentException for anything else, or more than {@link Long#MAX_VALUE} ms
+   * @throws IllegalArgumentException for anything else, and for more than 100,000 days, which fit
+   *     into a clock's nanoseconds
    */
   public static Duration parse(String text) {
     var match = FORM.matcher(text.strip());
@@ -35,10 +38,15 @@ public final class Durations {
           default -> 86_400_000L;
         };
     try {
-      return Duration.ofMillis(Math.multiplyExact(Long.parseLong(match.group(1)), factor));
+      var parsed = Duration.ofMillis(Math.multiplyExact(Long.parseLong(match.group(1)), factor));
+      if (parsed.compareTo(LONGEST) <= 0) {
+        return parsed;
+      }
     } catch (ArithmeticException e) {
-      throw new IllegalArgumentException("\"" + text + "\" is too long", e);
+      // Longer than the longest, too.
     }
+    throw new IllegalArgumentException(
+        "\"" + text + "\" is too long: at most " + format(LONGEST) + " are allowed");
   }
 
   /** The duration in the largest unit that it is a whole number of; below 1 ms nothing is kept. */

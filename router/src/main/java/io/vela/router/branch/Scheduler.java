@@ -9,6 +9,9 @@ import java.util.concurrent.TimeUnit;
 
 /** Time: what it is, and something to do later. Tests turn it by hand. */
 public interface Scheduler {
+  /** Nothing is waited for longer than this, which fits into nanoseconds. */
+  Duration LONGEST = Duration.ofDays(100_000);
+
   /** The clock that {@link #after} goes by: for all that is waited for, counted or compared. */
   Clock clock();
 
@@ -22,7 +25,7 @@ public interface Scheduler {
     return SteadyClock.shown(instant, clock(), wall());
   }
 
-  /** Runs a short task, one that does not block, after some time. */
+  /** Runs a short task, one that does not block, after some time, {@link #LONGEST} at most. */
   Alarm after(Duration delay, Runnable task);
 
   /** A task to come. */
@@ -51,7 +54,8 @@ public interface Scheduler {
 
       @Override
       public Alarm after(Duration delay, Runnable task) {
-        var future = executor.schedule(task, delay.toNanos(), TimeUnit.NANOSECONDS);
+        var bounded = delay.compareTo(LONGEST) < 0 ? delay : LONGEST;
+        var future = executor.schedule(task, bounded.toNanos(), TimeUnit.NANOSECONDS);
         return () -> future.cancel(false);
       }
     };

@@ -92,8 +92,13 @@ class IdleSuspenderTest {
 
     assertThat(vela.state("pr-1")).isEqualTo("running");
     lease.close();
-    vela.time.pass(Duration.ofSeconds(61));
-    await().until(() -> vela.state("pr-1").equals("suspended"));
+    // The look that was held may end only now, and counts from then.
+    await()
+        .until(
+            () -> {
+              vela.time.pass(Duration.ofSeconds(61));
+              return vela.state("pr-1").equals("suspended");
+            });
     assertThat(vela.agent.count("stop")).isEqualTo(1);
   }
 }

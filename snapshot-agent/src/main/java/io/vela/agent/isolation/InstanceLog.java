@@ -70,6 +70,8 @@ final class InstanceLog implements AutoCloseable {
 
   /** Opens the pipe of an instance that runs. */
   static InstanceLog reopen(RunFiles run) throws IOException {
+    // An instance of the same user as Vela's may have taken Vela's rights to it away.
+    Files.setPosixFilePermissions(run.pipe(), PosixFilePermissions.fromString("rw-------"));
     return new InstanceLog(run.pipe(), run);
   }
 

@@ -87,6 +87,11 @@ final class SystemCallFilter {
   private static final int SECOND_ARGUMENT_AT = 24;
   private static final int AND = 0x54;
 
+  private static final int FCNTL = ARM ? 25 : 72;
+  private static final int SET_LEASE = 1024; // F_SETLEASE
+  private static final int INTERNET = 2; // AF_INET
+  private static final int INTERNET_6 = 10; // AF_INET6
+  private static final int NETLINK = 16; // AF_NETLINK
   private static final int SOCKET = ARM ? 198 : 41;
   private static final int SOCKET_PAIR = ARM ? 199 : 53;
   private static final int CONNECT = ARM ? 203 : 42;
@@ -139,8 +144,11 @@ final class SystemCallFilter {
       words.add(JUMP_IF_EQUAL, 0, 1, number);
       words.add(RETURN, 0, 0, REFUSE);
     }
+    refuseLeases(words);
     if (scope == Scope.SHARED_HOST) {
       refuseConnections(words);
+    } else {
+      refuseOtherSockets(words);
     }
     if (scope != Scope.MAKER) {
       words.add(JUMP_IF_EQUAL, 2, 0, CLONE);
@@ -155,6 +163,30 @@ final class SystemCallFilter {
     program = calls.allocate(16);
     program.set(ValueLayout.JAVA_SHORT, 0, (short) words.count);
     program.set(ValueLayout.JAVA_LONG, 8, words.memory.address());
+  }
+
+  /**
+   * With a lease (fcntl(2), {@code F_SETLEASE}) on a file of its own a branch would keep waiting
+   * whoever opens that file, Vela among them.
+   */
+  private static void refuseLeases(Words words) {
+    words.add(JUMP_IF_EQUAL, 0, 4, FCNTL);
+    words.add(LOAD_WORD, 0, 0, SECOND_ARGUMENT_AT);
+    words.add(JUMP_IF_EQUAL, 0, 1, SET_LEASE);
+    words.add(RETURN, 0, 0, REFUSE);
+    words.add(RETURN, 0, 0, ALLOW);
+  }
+
+  /** Not all kinds of sockets belong to a network namespace: those of virtual machines do not. */
+  private static void refuseOtherSockets(Words words) {
+    words.add(JUMP_IF_EQUAL, 0, 7, SOCKET);
+    words.add(LOAD_WORD, 0, 0, FIRST_ARGUMENT_AT);
+    words.add(JUMP_IF_EQUAL, 4, 0, UNIX_SOCKETS);
+    words.add(JUMP_IF_EQUAL, 3, 0, INTERNET);
+    words.add(JUMP_IF_EQUAL, 2, 0, INTERNET_6);
+    words.add(JUMP_IF_EQUAL, 1, 0, NETLINK);
+    words.add(RETURN, 0, 0, REFUSE);
+    words.add(RETURN, 0, 0, ALLOW);
   }
 
   private static void refuseConnections(Words words) {

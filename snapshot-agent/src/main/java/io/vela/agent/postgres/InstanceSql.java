@@ -27,6 +27,8 @@ public final class InstanceSql {
    * What holds from the first moment of a session, whatever a role, a database or a file sets.
    * Their own libraries may be missing here, and then nobody could log in.
    */
+  private static final String MOST_OF_AN_ANSWER = "32M";
+
   private static final String FROM_THE_BEGINNING =
       "-c session_preload_libraries= -c local_preload_libraries= -c post_auth_delay=0 ";
 
@@ -170,6 +172,8 @@ public final class InstanceSql {
     properties.setProperty("sslMode", "disable");
     properties.setProperty("gssEncMode", "disable");
     properties.setProperty("preferQueryMode", "simple");
+    // What a branch's superuser has written into catalogs must not fill Vela's memory.
+    properties.setProperty("maxResultBuffer", MOST_OF_AN_ANSWER);
     if (walSender) {
       properties.setProperty("replication", "database");
       properties.setProperty("assumeMinServerVersion", "14");

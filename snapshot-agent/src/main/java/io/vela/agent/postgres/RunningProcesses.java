@@ -3,6 +3,7 @@ package io.vela.agent.postgres;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,8 +36,26 @@ public final class RunningProcesses {
       return option >= 0
               && option + 1 < argv.size()
               && argv.subList(0, option).stream().anyMatch(word -> word.endsWith("/postgres"))
-          ? Optional.of(Path.of(argv.get(option + 1)))
+          ? path(argv.get(option + 1))
           : Optional.empty();
+    }
+
+    /** Arguments of a process of anybody's may be no path in the encoding that Vela runs with. */
+    private static Optional<Path> path(String word) {
+      try {
+        return Optional.of(Path.of(word));
+      } catch (InvalidPathException e) {
+        return Optional.empty();
+      }
+    }
+
+    /** The absolute paths among its arguments, also those given to an option. */
+    public List<Path> paths() {
+      return argv.stream()
+          .map(word -> word.substring(word.indexOf('=') + 1))
+          .filter(word -> word.startsWith("/"))
+          .flatMap(word -> path(word).stream())
+          .toList();
     }
 
     /** Whether it is a postmaster of that data directory, or on its way to become it. */
