@@ -17,7 +17,8 @@ final class ValuesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "5", "s", "5 m", "1.5s", "-1s", "5S", "1us", "999999999999999d"})
+  @ValueSource(
+      strings = {"", "5", "s", "5 m", "1.5s", "-1s", "5S", "1us", "999999999999999d", "100001d"})
   void anythingElseIsNotADuration(String text) {
     assertThatIllegalArgumentException().isThrownBy(() -> Durations.parse(text));
   }

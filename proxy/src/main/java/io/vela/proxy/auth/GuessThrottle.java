@@ -3,9 +3,9 @@ package io.vela.proxy.auth;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
-import io.vela.proxy.guess.Alarm;
-import io.vela.proxy.guess.Pace;
-import io.vela.proxy.guess.Turnstile;
+import io.vela.proxy.guess.DelayedAction;
+import io.vela.proxy.guess.GuessLimit;
+import io.vela.proxy.guess.GuessLimiter;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Bounds how many guesses at secrets are found out in a time, and keeps nobody out who is right: he
+ * Bounds how many guesses at secrets are verified in a time, and keeps nobody out who is right: he
  * waits for the guesses ahead of his own, for ten seconds at most, and never for a penalty of his
  * own.
  *
@@ -30,12 +30,12 @@ import java.util.concurrent.CompletableFuture;
  */
 public final class GuessThrottle {
   /** In the long run 480 a minute; the queue takes ten seconds at that pace. */
-  private static final Pace ACCOUNT =
-      new Pace(5, Duration.ofMillis(100), Duration.ofSeconds(4), 32, 80);
+  private static final GuessLimit ACCOUNT =
+      new GuessLimit(5, Duration.ofMillis(100), Duration.ofSeconds(4), 32, 80);
 
   /** In the long run 480 a minute. */
-  private static final Pace NETWORK =
-      new Pace(50, Duration.ofMillis(50), Duration.ofSeconds(1), 8, 80);
+  private static final GuessLimit NETWORK =
+      new GuessLimit(50, Duration.ofMillis(50), Duration.ofSeconds(1), 8, 80);
 
   private static final Duration MEMORY = Duration.ofMinutes(10);
   private static final int MOST_ACCOUNTS = 100_000;
@@ -47,21 +47,21 @@ public final class GuessThrottle {
   /** More than a branch's name, a database and the sign between them have. */
   private static final int MOST_OF_TARGET = 200;
 
-  private final Turnstile<Attempt> accounts;
-  private final Turnstile<String> networks;
+  private final GuessLimiter<Attempt> accounts;
+  private final GuessLimiter<String> networks;
   private final Cache<Attempt, Boolean> welcome;
 
   /** On the system's monotonic clock. */
   public GuessThrottle() {
-    this(Ticker.systemTicker(), Alarm.SYSTEM);
+    this(Ticker.systemTicker(), DelayedAction.SYSTEM);
   }
 
   /**
    * @param ticker nanoseconds
    */
-  GuessThrottle(Ticker ticker, Alarm alarm) {
-    this.accounts = new Turnstile<>(ACCOUNT, MOST_ACCOUNTS, ticker, alarm);
-    this.networks = new Turnstile<>(NETWORK, MOST_NETWORKS, ticker, alarm);
+  GuessThrottle(Ticker ticker, DelayedAction alarm) {
+    this.accounts = new GuessLimiter<>(ACCOUNT, MOST_ACCOUNTS, ticker, alarm);
+    this.networks = new GuessLimiter<>(NETWORK, MOST_NETWORKS, ticker, alarm);
     this.welcome =
         Caffeine.newBuilder()
             .maximumSize(MOST_ACCOUNTS)
@@ -105,23 +105,23 @@ public final class GuessThrottle {
 
   /** What becomes of an attempt. */
   public sealed interface Verdict {
-    /** It may be found out now whether it is right. */
-    record MayTry(Turn turn) implements Verdict {}
+    /** It may be verified now. */
+    record MayTry(Permit turn) implements Verdict {}
 
-    /** It is not found out: too many wait. */
+    /** It is not verified: too many wait. */
     record Refused() implements Verdict {}
   }
 
   /** The turn of an attempt, which must be told what became of it, once. */
-  public final class Turn {
+  public final class Permit {
     private final Attempt attempt;
-    private final Turnstile<Attempt>.Turn account;
-    private final Optional<Turnstile<String>.Turn> network;
+    private final GuessLimiter<Attempt>.Permit account;
+    private final Optional<GuessLimiter<String>.Permit> network;
 
-    private Turn(
+    private Permit(
         Attempt attempt,
-        Turnstile<Attempt>.Turn account,
-        Optional<Turnstile<String>.Turn> network) {
+        GuessLimiter<Attempt>.Permit account,
+        Optional<GuessLimiter<String>.Permit> network) {
       this.attempt = attempt;
       this.account = account;
       this.network = network;
@@ -141,22 +141,22 @@ public final class GuessThrottle {
     public Duration wrong() {
       var penalty = account.wrong();
       if (penalty.wrong() > ACCOUNT.free()) {
-        network.ifPresent(Turnstile.Turn::giveBack);
+        network.ifPresent(GuessLimiter.Permit::giveBack);
         return penalty.time();
       }
       var wider = network.map(turn -> turn.wrong().time()).orElse(Duration.ZERO);
       return wider.compareTo(penalty.time()) > 0 ? wider : penalty.time();
     }
 
-    /** It was not found out. */
+    /** It was not verified. */
     public void giveBack() {
       account.giveBack();
-      network.ifPresent(Turnstile.Turn::giveBack);
+      network.ifPresent(GuessLimiter.Permit::giveBack);
     }
   }
 
   /**
-   * To be asked before it is found out, or acted upon, whether a guess is right.
+   * To be asked before a guess is verified or acted upon.
    *
    * @return completes on any thread; to be cancelled by who no longer wants an answer
    */
@@ -173,9 +173,9 @@ public final class GuessThrottle {
   }
 
   private void admit(
-      Attempt attempt, Turnstile<Attempt>.Turn account, CompletableFuture<Verdict> verdict) {
+      Attempt attempt, GuessLimiter<Attempt>.Permit account, CompletableFuture<Verdict> verdict) {
     if (welcome.getIfPresent(attempt) != null) {
-      grant(new Turn(attempt, account, Optional.empty()), verdict);
+      grant(new Permit(attempt, account, Optional.empty()), verdict);
       return;
     }
     var place = networks.enter(attempt.network());
@@ -192,13 +192,13 @@ public final class GuessThrottle {
                   if (network == null) {
                     account.giveBack();
                   } else {
-                    grant(new Turn(attempt, account, Optional.of(network)), verdict);
+                    grant(new Permit(attempt, account, Optional.of(network)), verdict);
                   }
                 });
     cancelWith(verdict, place.get());
   }
 
-  private static void grant(Turn turn, CompletableFuture<Verdict> verdict) {
+  private static void grant(Permit turn, CompletableFuture<Verdict> verdict) {
     if (!verdict.complete(new Verdict.MayTry(turn))) {
       turn.giveBack();
     }

@@ -80,7 +80,7 @@ public final class CancelForwarder {
     }
   }
 
-  private void serve(CancelKey key, Channel asking, CancelGuesses.Turn turn) {
+  private void serve(CancelKey key, Channel asking, CancelGuesses.Permit turn) {
     if (serve(key, asking)) {
       turn.right();
     } else {

@@ -1,9 +1,9 @@
 package io.vela.proxy.cancel;
 
 import com.github.benmanes.caffeine.cache.Ticker;
-import io.vela.proxy.guess.Alarm;
-import io.vela.proxy.guess.Pace;
-import io.vela.proxy.guess.Turnstile;
+import io.vela.proxy.guess.DelayedAction;
+import io.vela.proxy.guess.GuessLimit;
+import io.vela.proxy.guess.GuessLimiter;
 import io.vela.proxy.wire.CancelKey;
 import java.net.Inet6Address;
 import java.net.InetAddress;
@@ -14,7 +14,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Bounds how many cancel requests of an address are found out that have a live session's process id
+ * Bounds how many cancel requests of an address are verified that have a live session's process id
  * and may have a wrong secret. Up to protocol 3.0 secrets have 32 bits only, and process ids are
  * easy to guess. At 32 wrong ones a second it takes one address two years on average to find the
  * key of a session. A request with the right key works all the same: it waits for those ahead of
@@ -24,7 +24,8 @@ import java.util.concurrent.CompletableFuture;
  * those with longer secrets, which nobody guesses. Safe for use from any thread.
  */
 final class CancelGuesses {
-  static final Pace PACE = new Pace(10, Duration.ofMillis(100), Duration.ofSeconds(1), 32, 320);
+  static final GuessLimit PACE =
+      new GuessLimit(10, Duration.ofMillis(100), Duration.ofSeconds(1), 32, 320);
 
   private static final int MOST_NETWORKS = 50_000;
 
@@ -36,22 +37,22 @@ final class CancelGuesses {
 
   private static final String NOT_IP = "-";
 
-  private final Turnstile<String> networks;
+  private final GuessLimiter<String> networks;
 
   /** On the system's monotonic clock. */
   CancelGuesses() {
-    this(Ticker.systemTicker(), Alarm.SYSTEM);
+    this(Ticker.systemTicker(), DelayedAction.SYSTEM);
   }
 
   /**
    * @param ticker nanoseconds
    */
-  CancelGuesses(Ticker ticker, Alarm alarm) {
-    this.networks = new Turnstile<>(PACE, MOST_NETWORKS, ticker, alarm);
+  CancelGuesses(Ticker ticker, DelayedAction alarm) {
+    this.networks = new GuessLimiter<>(PACE, MOST_NETWORKS, ticker, alarm);
   }
 
   /** The turn of a request, which must be told what became of it, once. */
-  record Turn(Turnstile<String>.Turn place) {
+  record Permit(GuessLimiter<String>.Permit place) {
     /** Its key meant something. */
     void right() {
       place.giveBack();
@@ -69,12 +70,12 @@ final class CancelGuesses {
   }
 
   /**
-   * To be asked before it is found out whether a key is right.
+   * To be asked before a key is verified.
    *
    * @return completes on any thread; empty when too many of the address's requests wait
    */
-  Optional<CompletableFuture<Turn>> enter(Optional<InetAddress> from) {
-    return networks.enter(network(from)).map(place -> place.thenApply(Turn::new));
+  Optional<CompletableFuture<Permit>> enter(Optional<InetAddress> from) {
+    return networks.enter(network(from)).map(place -> place.thenApply(Permit::new));
   }
 
   private static String network(Optional<InetAddress> from) {

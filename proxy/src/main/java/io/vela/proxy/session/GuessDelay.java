@@ -2,7 +2,7 @@ package io.vela.proxy.session;
 
 import io.vela.proxy.auth.GuessThrottle;
 import io.vela.proxy.auth.GuessThrottle.Attempt;
-import io.vela.proxy.auth.GuessThrottle.Turn;
+import io.vela.proxy.auth.GuessThrottle.Permit;
 import io.vela.proxy.auth.GuessThrottle.Verdict;
 import io.vela.proxy.session.SessionState.Open;
 import java.time.Duration;
@@ -24,7 +24,7 @@ final class GuessDelay {
   private final Session session;
   private final GuessThrottle throttle;
   private final SessionMetrics metrics;
-  private Optional<Turn> turn = Optional.empty();
+  private Optional<Permit> turn = Optional.empty();
 
   GuessDelay(Session session) {
     this.session = session;
@@ -83,7 +83,7 @@ final class GuessDelay {
 
   /** The guess was right. */
   void right() {
-    take(Turn::right);
+    take(Permit::right);
   }
 
   /**
@@ -94,15 +94,15 @@ final class GuessDelay {
   Duration wrong() {
     var given = turn;
     turn = Optional.empty();
-    return given.map(Turn::wrong).orElse(Duration.ZERO);
+    return given.map(Permit::wrong).orElse(Duration.ZERO);
   }
 
-  /** It has not been found out. */
+  /** It has not been verified. */
   void neither() {
-    take(Turn::giveBack);
+    take(Permit::giveBack);
   }
 
-  private void take(Consumer<Turn> what) {
+  private void take(Consumer<Permit> what) {
     var given = turn;
     turn = Optional.empty();
     given.ifPresent(what);

@@ -3,7 +3,7 @@ package io.vela.proxy.auth;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.vela.proxy.auth.GuessThrottle.Attempt;
-import io.vela.proxy.auth.GuessThrottle.Turn;
+import io.vela.proxy.auth.GuessThrottle.Permit;
 import io.vela.proxy.auth.GuessThrottle.Verdict;
 import io.vela.proxy.guess.Time;
 import java.net.InetAddress;
@@ -24,7 +24,7 @@ class GuessThrottleTest {
     return Attempt.of(Optional.of(InetAddress.ofLiteral(address)), user, branch);
   }
 
-  private static Turn turn(CompletableFuture<Verdict> verdict) {
+  private static Permit turn(CompletableFuture<Verdict> verdict) {
     assertThat(verdict).isDone();
     assertThat(verdict.join()).isInstanceOf(Verdict.MayTry.class);
     return ((Verdict.MayTry) verdict.join()).turn();
@@ -93,7 +93,7 @@ class GuessThrottleTest {
     var owner = throttle.admit(attempt);
     assertThat(throttle.admit(attempt)).isCompletedWithValue(new Verdict.Refused());
 
-    // Those ahead are wrong as soon as it is found out.
+    // Those ahead are wrong as soon as it is verified.
     for (var one : guesses) {
       var _ = one.thenAccept(verdict -> ((Verdict.MayTry) verdict).turn().wrong());
     }

@@ -22,7 +22,7 @@ class CancelGuessesTest {
   private boolean isFree(String address) {
     var entered = guesses.enter(address(address)).orElseThrow();
     boolean free = entered.isDone();
-    var _ = entered.thenAccept(CancelGuesses.Turn::right);
+    var _ = entered.thenAccept(CancelGuesses.Permit::right);
     return free;
   }
 
@@ -39,13 +39,13 @@ class CancelGuessesTest {
   @Test
   void aRightKeyFromAnAddressThatGuessesWaitsForThoseAheadOfIt() {
     guess("192.0.2.1");
-    var ahead = new ArrayList<CompletableFuture<CancelGuesses.Turn>>();
+    var ahead = new ArrayList<CompletableFuture<CancelGuesses.Permit>>();
     for (int i = 0; i < CancelGuesses.PACE.queue() - 2; i++) {
       ahead.add(guesses.enter(address("192.0.2.1")).orElseThrow());
     }
     var right = guesses.enter(address("192.0.2.1")).orElseThrow();
     for (var one : ahead) {
-      var _ = one.thenAccept(CancelGuesses.Turn::wrong);
+      var _ = one.thenAccept(CancelGuesses.Permit::wrong);
     }
 
     time.pass(Duration.ofSeconds(11));

@@ -6,7 +6,7 @@ import java.util.Comparator;
 import java.util.PriorityQueue;
 
 /** Time that passes when it is told to. */
-public final class Time implements Ticker, Alarm {
+public final class Time implements Ticker, DelayedAction {
   private final PriorityQueue<Event> events =
       new PriorityQueue<>(Comparator.comparingLong(Event::at));
   private long now;

@@ -6,9 +6,9 @@ import java.util.concurrent.TimeUnit;
 
 /** Does something later. What it is given is short and does not block. */
 @FunctionalInterface
-public interface Alarm {
+public interface DelayedAction {
   /** By the system's monotonic clock, on a thread that the JDK has for that. */
-  Alarm SYSTEM =
+  DelayedAction SYSTEM =
       (time, action) ->
           CompletableFuture.delayedExecutor(time.toNanos(), TimeUnit.NANOSECONDS, Runnable::run)
               .execute(action);

@@ -9,13 +9,15 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
-class TurnstileTest {
-  private static final Pace PACE = new Pace(2, Duration.ofMillis(100), Duration.ofSeconds(1), 3, 4);
+class GuessLimiterTest {
+  private static final GuessLimit PACE =
+      new GuessLimit(2, Duration.ofMillis(100), Duration.ofSeconds(1), 3, 4);
 
   private final Time time = new Time();
-  private final Turnstile<String> turnstile = new Turnstile<>(PACE, 100, time, time);
+  private final GuessLimiter<String> turnstile = new GuessLimiter<>(PACE, 100, time, time);
 
-  private Turnstile<String>.Turn now(Optional<CompletableFuture<Turnstile<String>.Turn>> entered) {
+  private GuessLimiter<String>.Permit now(
+      Optional<CompletableFuture<GuessLimiter<String>.Permit>> entered) {
     assertThat(entered).isPresent();
     assertThat(entered.get()).isDone();
     return entered.get().join();
@@ -58,7 +60,7 @@ class TurnstileTest {
   @Test
   void whoeverComesWhileAllPlacesAreTakenIsServedInTurn() {
     occupy("a");
-    var waiting = new ArrayList<CompletableFuture<Turnstile<String>.Turn>>();
+    var waiting = new ArrayList<CompletableFuture<GuessLimiter<String>.Permit>>();
     for (int i = 0; i < PACE.queue(); i++) {
       waiting.add(turnstile.enter("a").orElseThrow());
     }
@@ -78,7 +80,7 @@ class TurnstileTest {
   @Test
   void whoGivesUpLeavesTheQueue() {
     occupy("a");
-    var waiting = new ArrayList<CompletableFuture<Turnstile<String>.Turn>>();
+    var waiting = new ArrayList<CompletableFuture<GuessLimiter<String>.Permit>>();
     for (int i = 0; i < PACE.queue(); i++) {
       waiting.add(turnstile.enter("a").orElseThrow());
     }
@@ -113,6 +115,6 @@ class TurnstileTest {
     occupy("a");
     time.pass(Duration.ofMinutes(11));
     assertThat(now(turnstile.enter("a")).wrong())
-        .isEqualTo(new Turnstile.Penalty(1, Duration.ZERO));
+        .isEqualTo(new GuessLimiter.Penalty(1, Duration.ZERO));
   }
 }
