@@ -27,7 +27,7 @@ final class BranchFullTest {
   private static final String TWENTY_MB =
       "INSERT INTO t SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 20000) AS i";
 
-  private static final int MOST_PIECES = 60;
+  private static final int MOST_PIECES = 250;
 
   private static Scratch scratch;
   private static Vela vela;
