@@ -107,6 +107,8 @@ final class LogReader implements AutoCloseable {
         resting.put(ready, System.nanoTime() + LOOK_NANOS);
       }
     } catch (IOException | RuntimeException e) {
+      // The disk may be full: what comes meanwhile waits in the pipe or is lost.
+      resting.put(ready, System.nanoTime() + LOOK_NANOS);
       log.warn("log of an instance not written", e);
     }
   }
