@@ -198,6 +198,31 @@ final class BranchFullTest {
     assertThat(vela.cli("branch", "delete", "runaway", "--force").code()).isZero();
   }
 
+  /** What a superuser starts is no session of Postgres, and no end of a session ends it. */
+  @Test
+  void aProgramThatWritesOnEndsWithItsInstance() throws Exception {
+    make("program", "200MB");
+    try (var connection = vela.connect("program")) {
+      execute(
+          connection,
+          "COPY (SELECT 1) TO PROGRAM"
+              + " 'setsid dd if=/dev/zero of=taken bs=1M count=4000 > /dev/null 2>&1 &'");
+      await().atMost(LIMIT).until(() -> connection.isClosed() || !connection.isValid(1));
+    }
+
+    await()
+        .atMost(LIMIT)
+        .ignoreExceptionsInstanceOf(SQLException.class)
+        .untilAsserted(
+            () -> {
+              long bytes = number("program", "SELECT size FROM pg_stat_file('taken')");
+              assertThat(bytes).isBetween(200L << 20, 3500L << 20);
+              assertThat(number("program", "SELECT count(pg_sleep(1)::text)")).isEqualTo(1);
+              assertThat(number("program", "SELECT size FROM pg_stat_file('taken')"))
+                  .isEqualTo(bytes);
+            });
+  }
+
   @Test
   void nobodyTakesMoreThanThePolicyAllows() {
     var refused = vela.cli("branch", "create", "greedy", "--max-bytes", "601MB");

@@ -169,7 +169,12 @@ public final class LocalRouter implements Router {
     this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.answers = new Answers(threads);
     this.space =
-        new SpaceGuard(config, agent, attendance, branches::all, scheduler.clock(), registry);
+        new SpaceGuard(
+            config,
+            agent,
+            new WriteStopper(agent, attendance, registry),
+            branches::all,
+            scheduler.clock());
   }
 
   /** Puts catalogue and pool right after whatever came before, and adopts what runs. Blocks. */

@@ -204,21 +204,25 @@ final class RouterMetrics {
   void measure(List<BranchStatus> branches) {
     try {
       pool = Optional.of(agent.pool());
-      for (var branch : branches) {
-        if (branch.row().isPresent()) {
-          measure(branch.row().get());
-        }
-      }
+      branches.stream().flatMap(branch -> branch.row().stream()).forEach(this::measure);
     } catch (CloneException e) {
       log.warn("pool not measured cause=\"{}\"", e.failure().message());
     }
   }
 
-  private void measure(BranchRow branch) throws CloneException {
+  private void measure(BranchRow branch) {
     var clone = branch.cloneId();
     if ((exclusive.containsKey(clone) || exclusive.size() < MOST_BRANCHES)
         && unmeasured.remove(clone)) {
-      exclusiveBytes.put(clone, agent.usage(clone).exclusiveBytes());
+      try {
+        exclusiveBytes.put(clone, agent.usage(clone).exclusiveBytes());
+      } catch (CloneException e) {
+        // One branch's owner may see to that: the others are measured all the same.
+        log.warn(
+            "branch not measured branch={} cause=\"{}\"", branch.name(), e.failure().message());
+        unmeasured.add(clone);
+        return;
+      }
       exclusive.computeIfAbsent(
           clone,
           _ ->

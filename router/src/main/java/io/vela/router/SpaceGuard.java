@@ -1,7 +1,5 @@
 package io.vela.router;
 
-import io.micrometer.core.instrument.Counter;
-import io.micrometer.core.instrument.MeterRegistry;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure.PoolFull;
 import io.vela.agent.CloneId;
@@ -9,32 +7,32 @@ import io.vela.agent.CloneService;
 import io.vela.agent.PoolHealth;
 import io.vela.agent.PoolInfo;
 import io.vela.config.VelaConfig;
-import io.vela.config.value.BranchName;
-import io.vela.config.value.ByteSize;
 import io.vela.router.branch.BranchState;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.catalog.BranchRow;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the pool writable, and a branch from taking the room that others need. It looks every few
- * seconds, and every second while room is short.
+ * Keeps the pool writable, and a branch from taking the room that others need. It looks at the
+ * pool's free space every second, and at the branches every few seconds, at once when the pool has
+ * lost room, and more often while room is short.
  *
- * <p>A branch over its limit that still grows has its sessions that are at work ended with 53100,
- * and what they were doing in Postgres with them. Sessions that rest stay, new ones are let in, and
- * what frees room (DROP, TRUNCATE, VACUUM) goes through as long as the branch does not grow by it.
- * A limit of the file system would be exact, but Postgres cannot live with it: its servers panic
- * when a write of WAL is refused (docs/decisions/0002-room.md).
+ * <p>A branch over its limit that still grows is stopped from writing with 53100 ({@link
+ * WriteStopper}). New sessions are let in, and what frees room (DROP, TRUNCATE, VACUUM) goes
+ * through as long as the branch does not grow by it. A limit of the file system would be exact, but
+ * Postgres cannot live with it: its servers panic when a write of WAL is refused
+ * (docs/decisions/0002-room.md).
  *
  * <p>When half the reserve is gone, the branch that grew most is treated so; when three quarters
  * are gone, every branch is, and the agent starts no more instances. What is left is for deletions.
@@ -43,8 +41,14 @@ import org.slf4j.LoggerFactory;
  */
 final class SpaceGuard {
   private static final Logger log = LoggerFactory.getLogger(SpaceGuard.class);
+
+  /** Between two looks at the branches while the pool loses no room. */
   private static final Duration FAR = Duration.ofSeconds(5);
-  private static final Duration NEAR = Duration.ofSeconds(1);
+
+  /** Between two looks at the pool. */
+  private static final Duration OFTEN = Duration.ofSeconds(1);
+
+  private static final Duration NEAR = Duration.ofMillis(500);
   private static final long MIB = 1 << 20;
 
   /** A change of the pool's free space that is smaller than this is normal and is ignored. */
@@ -52,13 +56,15 @@ final class SpaceGuard {
 
   private final Supplier<VelaConfig> config;
   private final CloneService agent;
-  private final SessionDirectory sessions;
+  private final WriteStopper stopper;
   private final Supplier<List<BranchStatus>> branches;
   private final Clock clock;
-  private final Counter stopped;
   private final Map<CloneId, Measured> measured = new HashMap<>();
+  private final Set<CloneId> stoppedNow = new HashSet<>();
   private PoolHealth told = PoolHealth.GOOD;
   private Instant lastLook;
+  private long lastFree;
+  private boolean near = true;
 
   /**
    * @param bytes that the branch takes for itself
@@ -70,20 +76,15 @@ final class SpaceGuard {
   SpaceGuard(
       Supplier<VelaConfig> config,
       CloneService agent,
-      SessionDirectory sessions,
+      WriteStopper stopper,
       Supplier<List<BranchStatus>> branches,
-      Clock clock,
-      MeterRegistry registry) {
+      Clock clock) {
     this.config = config;
     this.agent = agent;
-    this.sessions = sessions;
+    this.stopper = stopper;
     this.branches = branches;
     this.clock = clock;
     this.lastLook = clock.instant();
-    this.stopped =
-        Counter.builder("vela.branch.writes.stopped")
-            .description("How often a branch's sessions at work were ended for want of room")
-            .register(registry);
   }
 
   /**
@@ -94,23 +95,34 @@ final class SpaceGuard {
   Duration look() {
     var now = clock.instant();
     try {
-      tell(agent.tend());
       var pool = agent.pool();
-      var running = running();
-      measured.keySet().retainAll(running.stream().map(BranchRow::cloneId).toList());
-      long reserve = config.get().pool().reserve().bytes();
-      boolean near = pool.freeBytes() < 4 * reserve || !pool.health().writable();
-      for (var branch : running) {
-        near |= keepsItsLimit(branch, pool, now);
+      if (near || !now.isBefore(lastLook.plus(FAR)) || lastFree - pool.freeBytes() > NOISE) {
+        tell(agent.tend());
+        near = lookAtBranches(agent.pool(), now);
+        lastLook = now;
       }
-      keepTheReserve(running, pool, reserve, now);
-      return near ? NEAR : FAR;
     } catch (CloneException e) {
       log.warn("room in the pool not measured cause=\"{}\"", e.failure().message());
-      return FAR;
-    } finally {
-      lastLook = now;
     }
+    return near ? NEAR : OFTEN;
+  }
+
+  /**
+   * @return whether room is short
+   */
+  private boolean lookAtBranches(PoolInfo pool, Instant now) {
+    var running = running();
+    measured.keySet().retainAll(running.stream().map(BranchRow::cloneId).toList());
+    stoppedNow.clear();
+    lastFree = pool.freeBytes();
+    long reserve = config.get().pool().reserve().bytes();
+    boolean narrow = pool.freeBytes() < 4 * reserve || !pool.health().writable();
+    for (var branch : running) {
+      narrow |= keepsItsLimit(branch, pool, now);
+    }
+    keepTheReserve(running, pool, reserve, now);
+    stopper.retain(stoppedNow);
+    return narrow;
   }
 
   private void tell(PoolHealth health) {
@@ -146,8 +158,11 @@ final class SpaceGuard {
     }
     var usage = measure(branch, pool, now);
     if (usage.bytes() > limit && usage.grown() > MIB) {
-      stopWriting(
-          branch, new RouteFailure.BranchFull(branch.name(), usage.bytes(), limit), "its limit");
+      stop(
+          branch,
+          usage,
+          new RouteFailure.BranchFull(branch.name(), usage.bytes(), limit),
+          "its limit");
     }
     return usage.bytes() > limit / 2;
   }
@@ -161,16 +176,18 @@ final class SpaceGuard {
 
   private Measured measure(BranchRow branch, PoolInfo pool, Instant now) {
     var last = measured.get(branch.cloneId());
+    long bytes;
     try {
-      long bytes = agent.usage(branch.cloneId()).exclusiveBytes();
-      var usage =
-          new Measured(bytes, last == null ? 0 : bytes - last.bytes(), pool.freeBytes(), now);
-      measured.put(branch.cloneId(), usage);
-      return usage;
+      bytes = agent.usage(branch.cloneId()).exclusiveBytes();
     } catch (CloneException e) {
       log.debug("branch not measured branch={}", branch.name(), e);
-      return new Measured(last == null ? 0 : last.bytes(), 0, pool.freeBytes(), now);
+      // Its owner may see to that it cannot be measured. It is then taken to be what shrinks the
+      // pool, since it may be.
+      bytes = last == null ? 0 : last.bytes() + Math.max(0, last.free() - pool.freeBytes());
     }
+    var usage = new Measured(bytes, last == null ? 0 : bytes - last.bytes(), pool.freeBytes(), now);
+    measured.put(branch.cloneId(), usage);
+    return usage;
   }
 
   private void keepTheReserve(List<BranchRow> running, PoolInfo pool, long reserve, Instant now) {
@@ -179,55 +196,27 @@ final class SpaceGuard {
       return;
     }
     var full = new PoolFull(free, reserve);
-    if (free < reserve / 4) {
-      running.forEach(branch -> stopWriting(branch, poolFull(branch.name(), full), "the reserve"));
-      return;
-    }
-    var growth = new HashMap<BranchRow, Long>();
+    var usages = new HashMap<BranchRow, Measured>();
     for (var branch : running) {
       var last = measured.get(branch.cloneId());
-      var usage = last != null && last.at().equals(now) ? last : measure(branch, pool, now);
-      growth.put(branch, usage.grown());
+      usages.put(branch, last != null && last.at().equals(now) ? last : measure(branch, pool, now));
     }
-    growth.entrySet().stream()
-        .filter(branch -> branch.getValue() > 0)
-        .max(Map.Entry.comparingByValue(Comparator.naturalOrder()))
-        .map(Map.Entry::getKey)
-        .ifPresent(branch -> stopWriting(branch, poolFull(branch.name(), full), "the reserve"));
+    if (free < reserve / 4) {
+      usages.forEach((branch, usage) -> stopForTheReserve(branch, usage, full));
+      return;
+    }
+    usages.entrySet().stream()
+        .filter(branch -> branch.getValue().grown() > 0)
+        .max(Comparator.comparingLong(branch -> branch.getValue().grown()))
+        .ifPresent(branch -> stopForTheReserve(branch.getKey(), branch.getValue(), full));
   }
 
-  private static RouteFailure poolFull(BranchName branch, PoolFull full) {
-    return new RouteFailure.AgentFailed("branch \"" + branch + "\" may not write on", full);
+  private void stopForTheReserve(BranchRow branch, Measured usage, PoolFull full) {
+    stop(branch, usage, WriteStopper.poolFull(branch.name(), full), "the reserve");
   }
 
-  /** Ends who has been at work since the last look, and then what Postgres still does for them. */
-  private void stopWriting(BranchRow branch, RouteFailure why, String what) {
-    var atWork = new ArrayList<BranchSession>();
-    for (var session : sessions.of(branch.name())) {
-      var quietSince = session.activity().quietSince();
-      if (quietSince.isEmpty() || quietSince.get().isAfter(lastLook)) {
-        atWork.add(session);
-      }
-    }
-    atWork.forEach(session -> session.end(why));
-    try {
-      agent.endStatements(branch.cloneId());
-    } catch (CloneException e) {
-      log.warn("statements not ended branch={} cause=\"{}\"", branch.name(), e.failure().message());
-    }
-    if (!atWork.isEmpty()) {
-      stopped.increment();
-      log.warn(
-          "writes stopped branch={} reason=\"{}\" bytes={} sessions={}",
-          branch.name(),
-          what,
-          new ByteSize(measuredBytes(branch)),
-          atWork.size());
-    }
-  }
-
-  private long measuredBytes(BranchRow branch) {
-    var usage = measured.get(branch.cloneId());
-    return usage == null ? 0 : usage.bytes();
+  private void stop(BranchRow branch, Measured usage, RouteFailure why, String what) {
+    stoppedNow.add(branch.cloneId());
+    stopper.stop(branch, usage.bytes(), why, what, lastLook);
   }
 }

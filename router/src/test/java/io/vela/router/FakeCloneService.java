@@ -3,6 +3,7 @@ package io.vela.router;
 import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
 import io.vela.agent.CloneFailure;
+import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneInfo;
 import io.vela.agent.CloneService;
@@ -145,6 +146,9 @@ public final class FakeCloneService implements CloneService {
 
   /** What clones take, where it is not next to nothing. */
   public final Map<CloneId, Long> exclusiveBytes = new ConcurrentHashMap<>();
+
+  /** Clones whose measurement fails. */
+  public final Set<CloneId> unmeasurable = ConcurrentHashMap.newKeySet();
 
   /** As the pool says it. */
   public volatile PoolOwnership ownership = new PoolOwnership(POOL, 0, "");
@@ -312,7 +316,10 @@ public final class FakeCloneService implements CloneService {
   }
 
   @Override
-  public Usage usage(CloneId id) {
+  public Usage usage(CloneId id) throws CloneException {
+    if (unmeasurable.contains(id)) {
+      throw new CloneException(new StorageFailed("it could not be measured", ""));
+    }
     return new Usage(100, exclusiveBytes.getOrDefault(id, 7L));
   }
 

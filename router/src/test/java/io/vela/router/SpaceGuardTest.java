@@ -190,4 +190,70 @@ class SpaceGuardTest {
     assertThat(writer.ended).isDone();
     assertThat(other.ended).isDone();
   }
+
+  /** The time between two looks while room is short. */
+  private void lookSoon() {
+    await().until(vela::isAtRest);
+    vela.time.pass(Duration.ofMillis(500));
+    await().until(vela::isAtRest);
+  }
+
+  @Test
+  void whatIsNoSessionAndWritesOnEndsWithItsInstance() throws Exception {
+    takes(written, 12 * MIB);
+    look();
+    assertThat(writer.ended).isDone();
+
+    for (long bytes = 100 * MIB; bytes <= 200 * MIB; bytes += 50 * MIB) {
+      takes(written, bytes);
+      lookSoon();
+      assertThat(vela.agent.count("stop immediate")).isZero();
+    }
+    takes(written, 300 * MIB);
+    lookSoon();
+
+    assertThat(vela.agent.count("stop immediate")).isEqualTo(1);
+    assertThat(vela.state("pr-1")).isEqualTo("suspended");
+    assertThat(vela.state("pr-2")).isEqualTo("running");
+  }
+
+  @Test
+  void aBranchThatGrowsNowAndThenKeepsItsInstance() {
+    for (long bytes = 12 * MIB; bytes <= 600 * MIB; bytes += 100 * MIB) {
+      takes(written, bytes);
+      look();
+    }
+    assertThat(vela.agent.count("stop immediate")).isZero();
+  }
+
+  @Test
+  void aBranchThatCannotBeMeasuredIsTakenForWhatShrinksThePool() {
+    vela.agent.freeBytes = 100 * MIB;
+    look();
+    vela.agent.unmeasurable.add(written);
+    vela.agent.freeBytes = 96 * MIB;
+    look();
+    assertThat(writer.ended).isNotDone();
+
+    vela.agent.freeBytes = 80 * MIB;
+    look();
+
+    assertThat(writer.ended.getNow(new RouteFailure.ShuttingDown()))
+        .isInstanceOf(RouteFailure.BranchFull.class);
+    assertThat(other.ended).isNotDone();
+  }
+
+  @Test
+  void whoWritesFastIsSeenBeforeTheNextRegularLook() {
+    vela.agent.freeBytes = 100 * MIB;
+    look();
+    takes(written, 40 * MIB);
+    vela.agent.freeBytes = 60 * MIB;
+
+    await().until(vela::isAtRest);
+    vela.time.pass(Duration.ofSeconds(1));
+    await().until(vela::isAtRest);
+
+    assertThat(writer.ended).isDone();
+  }
 }

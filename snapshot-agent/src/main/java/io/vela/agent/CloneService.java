@@ -22,8 +22,8 @@ public interface CloneService extends AutoCloseable {
 
   /**
    * Looks whether the pool can be written; mounts it again where it cannot and could then be, for
-   * which the instances are ended, since they cannot go on. May take long. To be called again and
-   * again, by one at a time.
+   * which the instances are ended, since they cannot go on. Ends instances that hang in the
+   * recovery from a crash. May take long. To be called every few seconds, by one at a time.
    */
   PoolHealth tend();
 

@@ -183,6 +183,28 @@ final class Instances {
     }
   }
 
+  /**
+   * Ends those that recover from a crash and get nowhere, as a second crash would; the next client
+   * starts them anew.
+   *
+   * @param timeout for the end of each
+   */
+  void endStuck(Duration timeout) {
+    instances.forEach(
+        (id, instance) -> {
+          try {
+            if (instance.endIfStuck(timeout)) {
+              log.warn("instance ended clone={} cause=\"its recovery was stuck\"", id);
+            }
+          } catch (CloneException e) {
+            log.warn(
+                "instance stuck in recovery, not ended clone={} cause=\"{}\"",
+                id,
+                e.failure().message());
+          }
+        });
+  }
+
   private static void end(CloneId id, PostgresInstance instance, Duration timeout) {
     for (var mode : StopMode.values()) {
       try {

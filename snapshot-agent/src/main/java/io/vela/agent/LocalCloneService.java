@@ -154,6 +154,7 @@ public final class LocalCloneService implements CloneService {
 
   @Override
   public PoolHealth tend() {
+    instances.endStuck(LETTING_GO);
     var health = pool.look();
     if (health.writable() || !pool.canBeMountedAnew()) {
       return health;

@@ -32,17 +32,7 @@ final class Orphans {
 
   /** What works on volumes, under its own name or as a script that a shell runs. */
   private static final Set<String> PROGRAMS =
-      Set.of(
-          "btrfs",
-          "chattr",
-          "cp",
-          "du",
-          "filefrag",
-          "find",
-          "initdb",
-          "pg_basebackup",
-          "rm",
-          "sync");
+      Set.of("btrfs", "chattr", "cp", "du", "find", "initdb", "pg_basebackup", "rm", "sync");
 
   /**
    * A process that waits for a disk ends when the disk has answered. Vela's start waits no longer

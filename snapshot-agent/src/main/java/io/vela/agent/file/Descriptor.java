@@ -28,6 +28,10 @@ final class Descriptor implements AutoCloseable {
   private static final int WRITE = 1;
   private static final int CREATE_NEW = 0x40 | 0x80;
   private static final int APPEND = 0x400;
+
+  /** A lease that another process has on a file (fcntl(2)) keeps nobody waiting. */
+  private static final int NO_WAITING = 0x800;
+
   private static final int CLOSE_ON_EXEC = 0x80000;
 
   /** {@code O_PATH}: names the entry and opens nothing, neither pipe nor device. */
@@ -123,13 +127,13 @@ final class Descriptor implements AutoCloseable {
   /** Opens the plain file that was opened by name only. */
   Descriptor readable() throws IOException {
     requireFile();
-    return open(BY_PATH, magicLink(), READ, 0, shown);
+    return open(BY_PATH, magicLink(), READ | NO_WAITING, 0, shown);
   }
 
   /** Opens the plain file that was opened by name only, to write at its end. */
   Descriptor appendable() throws IOException {
     requireFile();
-    return open(BY_PATH, magicLink(), WRITE | APPEND, 0, shown);
+    return open(BY_PATH, magicLink(), WRITE | APPEND | NO_WAITING, 0, shown);
   }
 
   private void requireFile() throws IOException {
@@ -339,6 +343,11 @@ final class Descriptor implements AutoCloseable {
       return calls.call(MACHINE.control, folder.number, DESTROY_SUBVOLUME, argument.address(), 0, 0)
           == 0;
     }
+  }
+
+  /** Has the file system tell or do something about this file (ioctl(2)). */
+  void control(SystemCalls calls, long request, MemorySegment argument) throws IOException {
+    check(calls.call(MACHINE.control, number, request, argument.address(), 0, 0));
   }
 
   void rename(String name, Descriptor folder, String newName) throws IOException {

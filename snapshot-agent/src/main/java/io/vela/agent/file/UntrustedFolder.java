@@ -298,4 +298,28 @@ public record UntrustedFolder(Path path) {
               visitor.visit(parent.shown(name).substring(base), entry.status()));
     }
   }
+
+  /**
+   * Measures what the plain files in it take, those in subvolumes of btrfs in it too. What vanishes
+   * meanwhile is passed over. Holds its thread in the kernel, some 10 microseconds a file.
+   *
+   * @throws UnsafeFileException where folders are nested deeper than any of Postgres
+   * @throws IOException where the file system tells nothing of extents
+   */
+  public BlockUsage blocks() throws IOException {
+    try (var folder = open();
+        var tally = new ExtentTally()) {
+      TreeWalk.overAll(
+          folder,
+          DEEPEST,
+          (parent, name, entry) -> {
+            if (entry.status().isFile()) {
+              try (var file = entry.readable()) {
+                tally.add(file);
+              }
+            }
+          });
+      return tally.usage();
+    }
+  }
 }

@@ -23,6 +23,8 @@ public final class ClusterSupervisor {
   /** Between two tries to start a server that does not start. */
   static final Duration LONGEST_PAUSE = Duration.ofSeconds(15);
 
+  private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(5);
+
   /** A server that lived for so long had started well, so that the next start comes at once. */
   private static final Duration SETTLED = Duration.ofSeconds(10);
 
@@ -89,6 +91,7 @@ public final class ClusterSupervisor {
 
   private void follow(LocalCluster cluster, Duration lastPause) {
     long since = System.nanoTime();
+    threads.execute(() -> endWhenStuck(cluster));
     var _ =
         cluster
             .ended()
@@ -100,6 +103,25 @@ public final class ClusterSupervisor {
                   }
                 },
                 threads);
+  }
+
+  /** A server that hangs in its recovery has not ended, and serves nobody either. */
+  private void endWhenStuck(LocalCluster cluster) {
+    try {
+      while (!closedWithin(BETWEEN_LOOKS) && !cluster.ended().toCompletableFuture().isDone()) {
+        if (cluster.endIfStuck(stopTimeout)) {
+          log.warn("cluster ended cluster={} cause=\"its recovery was stuck\"", name);
+          return;
+        }
+      }
+    } catch (CloneException e) {
+      log.error(
+          "cluster stuck in recovery, not ended cluster={} cause=\"{}\"",
+          name,
+          e.failure().message());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private boolean down(String logTail) {

@@ -103,6 +103,11 @@ public final class LocalCluster {
     return instance.ended();
   }
 
+  /** As {@link PostgresInstance#endIfStuck}. */
+  boolean endIfStuck(Duration timeout) throws CloneException {
+    return instance.endIfStuck(timeout);
+  }
+
   /** Stops its server cleanly. */
   public void stop(Duration timeout) throws CloneException {
     instance.stop(timeout);

@@ -51,6 +51,7 @@ public final class PostgresInstance {
 
   private final CompletableFuture<Optional<ProcessHandle>> postmaster = new CompletableFuture<>();
   private final CompletableFuture<Ended> ended;
+  private final RecoveryWatch recovery;
   private volatile boolean stopRequested;
 
   /**
@@ -66,6 +67,7 @@ public final class PostgresInstance {
     this.port = port;
     this.launched = launched;
     this.root = ProcessHandle.of(launched.root());
+    this.recovery = new RecoveryWatch(launched.pid());
     this.ended =
         launched
             .ended()
@@ -253,6 +255,24 @@ public final class PostgresInstance {
   /** Whether its postmaster lives. */
   public boolean isRunning() {
     return !ended.isDone() && root.filter(ProcessSignal::reaches).isPresent();
+  }
+
+  /**
+   * Ends it when it recovers from a crash and gets nowhere; see {@link RecoveryWatch}. It has then
+   * ended by itself. To be called every few seconds, by one thread at a time.
+   *
+   * @param timeout for its end, each way
+   * @return whether it was ended
+   * @throws CloneException when it does not end
+   */
+  public boolean endIfStuck(Duration timeout) throws CloneException {
+    if (stopRequested || !isRunning() || !recovery.isStuck(System.nanoTime())) {
+      return false;
+    }
+    if (!endsBy(StopMode.IMMEDIATE, timeout) && !endsBy(StopMode.KILL, timeout)) {
+      throw new CloneException(stopTimedOut(StopMode.KILL, timeout));
+    }
+    return true;
   }
 
   /** Completes when its postmaster has ended, whoever ended it. */

@@ -43,7 +43,17 @@ final class LoopImage {
   /** What is in a volume is data: Postgres runs nothing of it, and no more may the host. */
   private static final List<String> FLAGS = List.of("nosuid", "nodev", "noexec", "noatime");
 
-  private static final String OPTIONS = String.join(",", FLAGS) + "," + DURABILITY;
+  /**
+   * After so many chunks for data btrfs makes one for metadata (btrfs(5)). It does so by itself
+   * when metadata runs short, but who writes gigabytes within seconds takes all chunks before.
+   */
+  private static final String METADATA_RATIO = "metadata_ratio=16";
+
+  /** What {@code mkfs.btrfs} makes for metadata is less, and is used up by some gigabytes. */
+  private static final long LEAST_METADATA = 16 * MIB;
+
+  private static final String OPTIONS =
+      String.join(",", FLAGS) + "," + DURABILITY + "," + METADATA_RATIO;
 
   private static final Path BLOCK_DEVICES = Path.of("/sys/block");
 
@@ -143,11 +153,12 @@ final class LoopImage {
       var mounted = Mounts.read().at(folder);
       if (mounted.isPresent()) {
         if (devices.contains(mounted.get().source())) {
-          if (!mounted.get().options().contains("flushoncommit")) {
+          if (!mounted.get().options().containsAll(List.of("flushoncommit", METADATA_RATIO))) {
             // By an earlier Vela.
             StorageCommand.run("mount", "-o", "remount," + OPTIONS, folder.toString());
           }
           restrict();
+          reserveMetadata();
           return false;
         }
         throw failed(
@@ -168,9 +179,31 @@ final class LoopImage {
             "mount", "-t", "btrfs", "-o", OPTIONS, devices.getFirst(), folder.toString());
       }
       bypassHostCache();
+      reserveMetadata();
       return true;
     } catch (IOException e) {
       throw failed("%s could not be mounted: %s".formatted(file, e), e);
+    }
+  }
+
+  /**
+   * Has the first chunk for metadata replaced by one of the usual size, up to 1 GiB. A file system
+   * with room for data and none for metadata can only be read, and the host's disk is no fuller by
+   * it: the file is sparse.
+   */
+  private void reserveMetadata() throws CloneException {
+    try {
+      if (BtrfsAllocation.of(folder).metadataBytes() < LEAST_METADATA) {
+        StorageCommand.run("btrfs", "balance", "start", "-m", folder.toString());
+      }
+    } catch (IOException e) {
+      log.warn("room for metadata not known folder={}", folder, e);
+    } catch (CloneException e) {
+      if (Thread.currentThread().isInterrupted()) {
+        throw e;
+      }
+      // An earlier Vela's, and nearly full. It works as it did.
+      log.warn("no room for metadata reserved cause=\"{}\"", e.failure().message());
     }
   }
 

@@ -11,7 +11,7 @@ import java.util.Optional;
  *
  * @param all in the order of mounting
  */
-record Mounts(List<Mount> all) {
+public record Mounts(List<Mount> all) {
   private static final Path SOURCE = Path.of("/proc/self/mountinfo");
 
   /**
@@ -21,10 +21,11 @@ record Mounts(List<Mount> all) {
    * @param attributes of this mount
    * @param options of the file system
    */
-  record Mount(
+  public record Mount(
       Path folder, String type, String source, List<String> attributes, List<String> options) {}
 
-  static Mounts read() throws IOException {
+  /** Reads what is mounted now. */
+  public static Mounts read() throws IOException {
     return parse(Files.readAllLines(SOURCE));
   }
 
@@ -55,7 +56,7 @@ record Mounts(List<Mount> all) {
   }
 
   /** The mount that a path is on: of those at or above it the lowest, and of these the last. */
-  Optional<Mount> of(Path path) throws IOException {
+  public Optional<Mount> of(Path path) throws IOException {
     var real = path.toRealPath();
     return all.stream()
         .filter(mount -> real.startsWith(mount.folder()))

@@ -24,6 +24,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The open pool: {@code snapshots/<id>}, {@code clones/<id>} and {@code staging/<name>} of one
@@ -33,6 +35,7 @@ import java.util.function.Function;
  * <p>Safe for use from several threads, each on volumes of its own. Methods block.
  */
 public final class Pool implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Pool.class);
   private static final String SNAPSHOTS = "snapshots";
   private static final String CLONES = "clones";
   private static final String STAGING = "staging";
@@ -155,7 +158,18 @@ public final class Pool implements AutoCloseable {
   /** Of a pool in a file, its host's free space counts as well: the file is sparse. */
   private long freeBytes() {
     long host = opened.image().map(LoopImage::hostFreeBytes).orElse(Long.MAX_VALUE);
-    return Math.min(host, root.toFile().getUsableSpace());
+    long own = root.toFile().getUsableSpace() - pendingBytes();
+    return Math.max(0, Math.min(host, own));
+  }
+
+  /** Where the driver cannot tell, for want of {@code /sys}, what is placed alone counts. */
+  private long pendingBytes() {
+    try {
+      return driver.pendingBytes(root);
+    } catch (CloneException e) {
+      log.debug("pending bytes not known", e);
+      return 0;
+    }
   }
 
   /**

@@ -51,6 +51,14 @@ public interface StorageDriver {
   /** What the volume takes. */
   Usage usage(Path volume) throws CloneException;
 
+  /**
+   * What the file system of a pool has accepted and not placed yet, so that what it calls free is
+   * less by as much; 0 where it counts that by itself.
+   */
+  default long pendingBytes(Path pool) throws CloneException {
+    return 0;
+  }
+
   /** What {@link #probe} found. */
   sealed interface Probe {
     /** The driver works here. */

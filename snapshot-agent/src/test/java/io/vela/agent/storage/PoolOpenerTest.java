@@ -220,6 +220,17 @@ class PoolOpenerTest {
     assertThat(again.kept(inPlace, Durability.NONE)).isEqualTo(Durability.NONE);
   }
 
+  /** Or whoever writes fast takes all of a pool for data, and it can then only be read. */
+  @Test
+  void aPoolInAFileHasRoomForMetadataFromTheStart() throws Exception {
+    data = LoopMount.make("ext4", 900, temp).folder().resolve("data");
+    var _ = open(config("auto"));
+    var folder = data.resolve("pool");
+
+    assertThat(BtrfsAllocation.of(folder).metadataBytes()).isGreaterThanOrEqualTo(48L << 20);
+    assertThat(MountOptions.of(folder)).contains("metadata_ratio=16");
+  }
+
   private static void assertRestricted(Path folder) throws Exception {
     assertThat(Mounts.read().at(folder).orElseThrow().attributes())
         .contains("nosuid", "nodev", "noexec", "noatime");

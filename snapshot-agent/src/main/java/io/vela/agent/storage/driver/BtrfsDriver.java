@@ -6,6 +6,7 @@ import io.vela.agent.CloneId;
 import io.vela.agent.Usage;
 import io.vela.agent.exec.Programs;
 import io.vela.agent.exec.ServiceUser;
+import io.vela.agent.storage.BtrfsAllocation;
 import io.vela.agent.storage.FileSystemType;
 import io.vela.agent.storage.MountOptions;
 import io.vela.agent.storage.StorageCommand;
@@ -14,12 +15,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.regex.Pattern;
 
 /**
  * Subvolumes of btrfs (btrfs-subvolume(8)). A snapshot or clone is atomic and takes the same few
@@ -28,13 +23,6 @@ import java.util.regex.Pattern;
 public final class BtrfsDriver implements StorageDriver {
   /** Every subvolume's root has this inode number, and nothing else has. */
   private static final long SUBVOLUME_INODE = 256;
-
-  /** Total, exclusive and shared bytes, then the folder. */
-  private static final Pattern USAGE =
-      Pattern.compile("\\s*(\\d+)\\s+(\\d+)\\s+(?:\\d+|-)\\s+(/.*)");
-
-  /** How often usage is measured at most: btrfs gives up on the first file that vanishes. */
-  private static final int MEASUREMENTS = 10;
 
   @Override
   public String name() {
@@ -100,41 +88,15 @@ public final class BtrfsDriver implements StorageDriver {
     if (Thread.currentThread().isInterrupted()) {
       throw new CloneException(new StorageFailed("interrupted before " + target + " was made", ""));
     }
-    // On a thread of its own: in the kernel a virtual thread would hold its carrier.
-    var call = new FutureTask<>(() -> attempt(source, target, readOnly));
-    Thread.ofPlatform().daemon().name("btrfs-snapshot").start(call);
-    var failure = outcome(call);
-    if (failure.isPresent()) {
-      throw FileTree.failed(String.valueOf(failure.get().getMessage()), failure.get());
-    }
-  }
-
-  private static Optional<IOException> attempt(Path source, Path target, boolean readOnly) {
     try {
-      SnapshotIoctl.create(source, target, readOnly);
-      return Optional.empty();
+      KernelThread.call(
+          "btrfs-snapshot",
+          () -> {
+            SnapshotIoctl.create(source, target, readOnly);
+            return target;
+          });
     } catch (IOException e) {
-      return Optional.of(e);
-    }
-  }
-
-  /** Interrupted or not, it waits for the kernel, so that it is known what there is. */
-  private static <T> T outcome(FutureTask<T> call) {
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return call.get();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        } catch (ExecutionException e) {
-          throw new IllegalStateException("the call for a snapshot threw", e);
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+      throw FileTree.failed(String.valueOf(e.getMessage()), e);
     }
   }
 
@@ -191,30 +153,15 @@ public final class BtrfsDriver implements StorageDriver {
 
   @Override
   public Usage usage(Path volume) throws CloneException {
-    FileTree.require(volume);
-    for (int left = MEASUREMENTS; ; left--) {
-      var lines = new ArrayList<String>();
-      StorageCommand.measure(
-          List.of("btrfs", "filesystem", "du", "--summarize", "--raw", volume.toString()),
-          lines::add);
-      var usage = parse(volume, lines);
-      if (usage.isPresent()) {
-        return usage.get();
-      }
-      if (left == 1) {
-        throw new CloneException(
-            new StorageFailed(
-                volume + " could not be measured: its files come and go",
-                String.join("\n", lines)));
-      }
-    }
+    return Extents.usage(volume);
   }
 
-  private static Optional<Usage> parse(Path volume, List<String> lines) {
-    return lines.stream()
-        .map(USAGE::matcher)
-        .filter(match -> match.matches() && match.group(3).equals(volume.toString()))
-        .map(match -> new Usage(Long.parseLong(match.group(1)), Long.parseLong(match.group(2))))
-        .findFirst();
+  @Override
+  public long pendingBytes(Path pool) throws CloneException {
+    try {
+      return BtrfsAllocation.of(pool).pendingBytes();
+    } catch (IOException e) {
+      throw FileTree.failed("the space of %s cannot be read: %s".formatted(pool, e), e);
+    }
   }
 }

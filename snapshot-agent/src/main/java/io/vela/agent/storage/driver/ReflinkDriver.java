@@ -7,7 +7,6 @@ import io.vela.agent.storage.StorageDriver;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 
 /**
  * Copies whose files share their blocks ({@code FICLONE}, ioctl_ficlone(2)): xfs with {@code
@@ -68,12 +67,6 @@ public final class ReflinkDriver implements StorageDriver {
 
   @Override
   public Usage usage(Path volume) throws CloneException {
-    FileTree.require(volume);
-    var tally = new ExtentTally();
-    StorageCommand.measure(
-        List.of(
-            "find", volume.toString(), "-xdev", "-type", "f", "-exec", "filefrag", "-v", "{}", "+"),
-        tally);
-    return tally.usage();
+    return Extents.usage(volume);
   }
 }

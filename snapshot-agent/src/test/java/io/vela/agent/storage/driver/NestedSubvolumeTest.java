@@ -35,4 +35,22 @@ class NestedSubvolumeTest {
       mount.unmount();
     }
   }
+
+  @Test
+  void whatItsOwnerWritesIntoSubvolumesCounts() throws Exception {
+    var mount = LoopMount.make("btrfs", 320, temp);
+    try {
+      var driver = new BtrfsDriver();
+      var volume = mount.folder().resolve("volume");
+      driver.create(volume);
+      var nested = volume.resolve("nested");
+      must(List.of("btrfs", "subvolume", "create", nested.toString()));
+      Files.write(nested.resolve("file"), new byte[4 << 20]);
+
+      assertThat(driver.usage(volume).exclusiveBytes()).isBetween(4L << 20, 5L << 20);
+      assertThat(driver.pendingBytes(mount.folder())).isBetween(4L << 20, 5L << 20);
+    } finally {
+      mount.unmount();
+    }
+  }
 }

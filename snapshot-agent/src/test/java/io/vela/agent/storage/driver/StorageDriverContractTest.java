@@ -10,6 +10,7 @@ import io.vela.agent.storage.LoopMount;
 import io.vela.agent.storage.StorageDriver;
 import io.vela.agent.storage.StorageDriver.Probe;
 import io.vela.agent.storage.StorageDrivers;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -279,6 +280,23 @@ class StorageDriverContractTest {
     } else {
       assertThat(fresh.exclusiveBytes()).isEqualTo(fresh.totalBytes());
       assertThat(written.exclusiveBytes()).isEqualTo(written.totalBytes());
+    }
+  }
+
+  /** The file system places it up to half a minute later. */
+  @ParameterizedTest
+  @MethodSource("drivers")
+  void whatIsWrittenCountsAtOnce(StorageDriver driver) throws Exception {
+    var pool = home(driver);
+    snapshotOf(driver, pool, MIB);
+    var clone = pool.resolve("clone");
+    driver.clone(pool.resolve("snapshot"), clone);
+
+    try (var file = new FileOutputStream(clone.resolve("new").toFile())) {
+      for (long megabytes = 1; megabytes <= 8; megabytes++) {
+        file.write(new byte[MIB]);
+        assertThat(driver.usage(clone).exclusiveBytes()).isGreaterThanOrEqualTo(megabytes * MIB);
+      }
     }
   }
 

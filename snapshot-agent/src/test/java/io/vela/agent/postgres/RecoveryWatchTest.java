@@ -1,0 +1,105 @@
+package io.vela.agent.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.vela.agent.exec.ProcessSignal;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The state that Postgres 18 gets into by itself on a full disk is made by hand here: a postmaster
+ * that does nothing, and no WAL writer. {@code HostDiskFullTest} meets the real one.
+ */
+class RecoveryWatchTest {
+  private static final long PATIENCE = RecoveryWatch.PATIENCE.toNanos();
+
+  private final Sandbox sandbox;
+
+  RecoveryWatchTest() throws Exception {
+    sandbox = new Sandbox();
+  }
+
+  @AfterEach
+  void close() throws Exception {
+    sandbox.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {Sandbox.FIFTEEN, Sandbox.EIGHTEEN})
+  void oneThatNeitherRecoversNorServesIsStuckAfterAWhile(int major) throws Exception {
+    var instance = sandbox.guarded(major, sandbox.cluster(major, "a"));
+    var postmaster = postmaster(instance);
+    var watch = new RecoveryWatch(postmaster.pid());
+    assertThat(watch.isStuck(0)).isFalse();
+    assertThat(watch.isStuck(2 * PATIENCE)).isFalse();
+
+    hang(postmaster);
+
+    assertThat(watch.isStuck(3 * PATIENCE)).isFalse();
+    assertThat(watch.isStuck(4 * PATIENCE - 1)).isFalse();
+    assertThat(watch.isStuck(4 * PATIENCE)).isTrue();
+  }
+
+  @Test
+  void oneThatServesAgainIsNotStuck() throws Exception {
+    var instance = sandbox.guarded(Sandbox.EIGHTEEN, sandbox.cluster(Sandbox.EIGHTEEN, "a"));
+    var postmaster = postmaster(instance);
+    var watch = new RecoveryWatch(postmaster.pid());
+    hang(postmaster);
+    assertThat(watch.isStuck(0)).isFalse();
+
+    assertThat(ProcessSignal.CONT.send(postmaster)).isTrue();
+
+    await().atMost(Sandbox.TIMEOUT).until(() -> children(postmaster).contains("walwriter"));
+    assertThat(watch.isStuck(PATIENCE)).isFalse();
+    assertThat(watch.isStuck(2 * PATIENCE)).isFalse();
+  }
+
+  @Test
+  void oneThatIsStuckIsEndedThoughItHeedsNoSignal() throws Exception {
+    var instance = sandbox.guarded(Sandbox.EIGHTEEN, sandbox.cluster(Sandbox.EIGHTEEN, "a"));
+    hang(postmaster(instance));
+
+    await().atMost(Sandbox.TIMEOUT).until(() -> instance.endIfStuck(Duration.ofSeconds(1)));
+
+    assertThat(instance.isRunning()).isFalse();
+    assertThat(instance.ended().toCompletableFuture().join().requested()).isFalse();
+  }
+
+  /** It can then not start a new WAL writer. */
+  private static void hang(ProcessHandle postmaster) throws Exception {
+    assertThat(ProcessSignal.STOP.send(postmaster)).isTrue();
+    for (var child : postmaster.children().toList()) {
+      if (title(child).contains("walwriter")) {
+        child.destroyForcibly();
+        await().atMost(Sandbox.TIMEOUT).until(() -> !title(child).contains("walwriter"));
+        return;
+      }
+    }
+    throw new AssertionError("no WAL writer among " + children(postmaster));
+  }
+
+  private static String children(ProcessHandle postmaster) {
+    return String.join(",", postmaster.children().map(RecoveryWatchTest::title).toList());
+  }
+
+  private static String title(ProcessHandle process) {
+    try {
+      return Files.readString(Path.of("/proc/" + process.pid() + "/cmdline"));
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  private static ProcessHandle postmaster(PostgresInstance instance) throws Exception {
+    var pid = PostmasterFile.read(instance.files().data()).orElseThrow().pid();
+    return ProcessHandle.of(pid).orElseThrow();
+  }
+}
