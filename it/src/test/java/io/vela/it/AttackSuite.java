@@ -57,6 +57,11 @@ abstract class AttackSuite {
     scratch.close();
   }
 
+  /** Its data directory. */
+  Path data() {
+    return scratch.data();
+  }
+
   /** The running Vela. */
   Vela vela() {
     return started.orElseThrow();
@@ -187,6 +192,7 @@ abstract class AttackSuite {
     try (var other = vela().connect("other")) {
       var folder = run(other, "ls -d " + scratch.data().resolve("run") + "/*/").getFirst();
       var own = run("ls -d " + scratch.data().resolve("run") + "/*/").getFirst();
+      // Where it is root, Vela has taken the right to do that from the branch.
       run("rm " + own + ".s.PGSQL.5432; ln -s " + folder + ".s.PGSQL.5432 " + own);
 
       try (var session = vela().connect("attacker");
@@ -208,6 +214,21 @@ abstract class AttackSuite {
           .atMost(Duration.ofSeconds(20))
           .until(() -> run(session, "pgrep -x sleep || echo none").contains("none"));
       assertThat(started(session)).isEqualTo(before);
+    }
+  }
+
+  /** Of the processes that a host may have, a branch takes its part. */
+  @Test
+  void whoForksWithoutEndIsStoppedAtSomeThousands() throws Exception {
+    try (var session = vela().connect("bomb")) {
+      var said =
+          run(
+              session,
+              "(i=0; while [ $i -lt 6000 ]; do sleep 60 > /dev/null 2>&1 & i=$((i+1)); done; echo all)");
+      assertThat(said).anyMatch(line -> line.contains("fork")).doesNotContain("all");
+      assertThat(run("echo well")).containsExactly("well");
+    } finally {
+      assertThat(vela().cli("branch", "delete", "bomb", "--force").code()).isZero();
     }
   }
 

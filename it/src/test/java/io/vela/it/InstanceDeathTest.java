@@ -146,4 +146,14 @@ final class InstanceDeathTest {
               SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("57P04"));
     }
   }
+
+  /** The agent ends servers that have neither served nor recovered for twenty seconds. */
+  @Test
+  void anInstanceThatServesIsLeftAlone() throws Exception {
+    try (var connection = vela.connect("serving");
+        var statement = connection.createStatement();
+        var row = statement.executeQuery("SELECT count(pg_sleep(25)::text)")) {
+      assertThat(row.next()).isTrue();
+    }
+  }
 }

@@ -35,4 +35,22 @@ final class WallsOfRootTest extends AttackSuite {
       assertThat(run(one, "id -u")).isNotEqualTo(run(two, "id -u"));
     }
   }
+
+  /** It lies on the host's disk, and no limit of the pool is there. */
+  @Test
+  void nothingMoreIsPutBesideItsSocket() throws Exception {
+    try (var session = vela().connect("attacker")) {
+      var folder = run(session, "ls -d " + data().resolve("run") + "/*/").getFirst();
+      assertThat(run(session, "ls -A " + folder + " || ls -d " + folder + ".s.PGSQL.5432"))
+          .contains(folder + ".s.PGSQL.5432");
+      assertThat(run(session, "echo x > " + folder + "new"))
+          .anyMatch(line -> line.contains("denied"));
+      assertThat(run(session, "chmod 777 " + folder))
+          .anyMatch(line -> line.contains("not permitted"));
+      var connect =
+          "perl -MIO::Socket::UNIX -e 'print IO::Socket::UNIX->new(Peer => \"%s\") ? \"through\" : $!'"
+              .formatted(folder + ".s.PGSQL.5432");
+      assertThat(run(session, connect)).containsExactly("through");
+    }
+  }
 }

@@ -28,6 +28,12 @@ final class NamespaceLauncher implements Launcher {
    */
   private static final Duration AFTER_A_START = Duration.ofMillis(50);
 
+  /**
+   * More processes than any Postgres has, and fewer than take the host's. The option has one name
+   * in dash and another in bash.
+   */
+  private static final String LIMITS = "ulimit -p 4096 2>/dev/null || ulimit -u 4096\n";
+
   private static final Path USR = Path.of("/usr");
 
   private final NamespaceMaker namespaces;
@@ -71,8 +77,17 @@ final class NamespaceLauncher implements Launcher {
                 namespace.child(),
                 String.valueOf(launch.program().getFileName()),
                 namespace.log(),
-                () -> prepareAhead(AFTER_A_START))
+                () -> serves(launch.run()))
             .afterwards(() -> ended(namespace)));
+  }
+
+  private void serves(RunFiles run) {
+    try {
+      namespaces.seal(run);
+    } catch (IOException e) {
+      log.warn("folder of a socket not sealed folder={}", run.folder(), e);
+    }
+    prepareAhead(AFTER_A_START);
   }
 
   private static List<Shown> shown(Launch launch) {
@@ -86,8 +101,9 @@ final class NamespaceLauncher implements Launcher {
   }
 
   /** The program is no {@code exec}: the shell stays, as the first process of the namespace. */
-  private static String script(Launch launch) {
-    var text = new StringBuilder(ShellWords.quoted(launch.program().toString()));
+  private String script(Launch launch) {
+    var text = new StringBuilder(namespaces.countsByInstance() ? LIMITS : "");
+    text.append(ShellWords.quoted(launch.program().toString()));
     launch.arguments().forEach(word -> text.append(' ').append(ShellWords.quoted(word)));
     return text.append(" </dev/null\nexit $?\n").toString();
   }

@@ -15,6 +15,15 @@ interface NamespaceMaker extends AutoCloseable {
    */
   PreparedNamespace prepare(InstanceLog log, boolean hostNetwork) throws IOException;
 
+  /** Whether what the system counts by user, such as processes, it counts by instance. */
+  boolean countsByInstance();
+
+  /**
+   * Takes from an instance that serves the right to put more into the folder of its socket, which
+   * lies on the host's disk; where the instance's user is Vela's own, that cannot be taken.
+   */
+  void seal(RunFiles run) throws IOException;
+
   /** Takes note of the user id of an instance that was found running; none when negative. */
   void occupy(int userSlot);
 

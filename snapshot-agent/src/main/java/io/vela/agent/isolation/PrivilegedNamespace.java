@@ -8,6 +8,7 @@ import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -204,6 +205,8 @@ final class PrivilegedNamespace implements PreparedNamespace {
   }
 
   private static void own(Path folder, long user) throws IOException {
+    // Sealed at the start before; see RunFiles.
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
     Files.setAttribute(folder, "unix:gid", (int) user, LinkOption.NOFOLLOW_LINKS);
     Files.setAttribute(folder, "unix:uid", (int) user, LinkOption.NOFOLLOW_LINKS);
   }

@@ -50,6 +50,16 @@ final class PrivilegedNamespaces implements NamespaceMaker {
   }
 
   @Override
+  public boolean countsByInstance() {
+    return users.areMapped();
+  }
+
+  @Override
+  public void seal(RunFiles run) throws IOException {
+    run.seal();
+  }
+
+  @Override
   public void occupy(int userSlot) {
     if (userSlot >= 0) {
       users.occupy(userSlot);

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 
 /**
@@ -59,6 +60,18 @@ public record RunFiles(Path folder) {
       Files.delete(socket());
       throw new IOException(original + " is no socket");
     }
+  }
+
+  /**
+   * Makes the folder root's: its instance reaches its socket in it, and adds and changes nothing.
+   * Postgres needs nothing else there while it serves, and does without removing the socket.
+   */
+  void seal() throws IOException {
+    Files.setAttribute(folder, "unix:uid", 0, LinkOption.NOFOLLOW_LINKS);
+    Files.setAttribute(folder, "unix:gid", 0, LinkOption.NOFOLLOW_LINKS);
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx--x--x"));
+    // It is the instance's, and so are its bytes.
+    Files.deleteIfExists(folder.resolve(".s.PGSQL.5432.lock"));
   }
 
   /** Removes what stands beside the folder. */

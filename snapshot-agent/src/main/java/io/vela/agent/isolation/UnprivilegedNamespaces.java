@@ -91,6 +91,14 @@ final class UnprivilegedNamespaces implements NamespaceMaker {
   }
 
   @Override
+  public boolean countsByInstance() {
+    return true;
+  }
+
+  @Override
+  public void seal(RunFiles run) {}
+
+  @Override
   public void occupy(int userSlot) {}
 
   @Override

@@ -51,7 +51,7 @@ public final class PostgresInstance {
 
   private final CompletableFuture<Optional<ProcessHandle>> postmaster = new CompletableFuture<>();
   private final CompletableFuture<Ended> ended;
-  private final RecoveryWatch recovery;
+  private final RecoveryWatch recovery = new RecoveryWatch();
   private volatile boolean stopRequested;
 
   /**
@@ -67,7 +67,6 @@ public final class PostgresInstance {
     this.port = port;
     this.launched = launched;
     this.root = ProcessHandle.of(launched.root());
-    this.recovery = new RecoveryWatch(launched.pid());
     this.ended =
         launched
             .ended()
@@ -266,7 +265,11 @@ public final class PostgresInstance {
    * @throws CloneException when it does not end
    */
   public boolean endIfStuck(Duration timeout) throws CloneException {
-    if (stopRequested || !isRunning() || !recovery.isStuck(System.nanoTime())) {
+    var process = postmaster();
+    if (stopRequested
+        || !isRunning()
+        || process.isEmpty()
+        || !recovery.isStuck(process.get().pid(), System.nanoTime())) {
       return false;
     }
     if (!endsBy(StopMode.IMMEDIATE, timeout) && !endsBy(StopMode.KILL, timeout)) {

@@ -23,22 +23,18 @@ final class RecoveryWatch {
   /** More than the title of any server process. */
   private static final int MOST_BYTES = 512;
 
-  private final long postmaster;
   private boolean seen;
   private long seenSince;
-
-  RecoveryWatch(long postmaster) {
-    this.postmaster = postmaster;
-  }
 
   /**
    * Looks once.
    *
+   * @param postmaster its process id
    * @param now by {@link System#nanoTime}
    * @return whether all looks for {@link #PATIENCE} have seen neither process
    */
-  boolean isStuck(long now) {
-    if (recoversOrServes()) {
+  boolean isStuck(long postmaster, long now) {
+    if (!hasOnlyOthers(postmaster)) {
       seen = false;
       return false;
     }
@@ -49,22 +45,26 @@ final class RecoveryWatch {
     return now - seenSince >= PATIENCE.toNanos();
   }
 
-  private boolean recoversOrServes() {
+  /** Whether it has neither of the two, while it has the checkpointer, which stands by both. */
+  private static boolean hasOnlyOthers(long postmaster) {
     try {
       // Without this file (CONFIG_PROC_CHILDREN; proc(5)) it is not known, so it is believed.
       var children =
           Files.readString(
-              Path.of("/proc/%d/task/%d/children".formatted(postmaster, postmaster)),
-              StandardCharsets.US_ASCII);
-      for (var child : children.strip().split(" ", -1)) {
+                  Path.of("/proc/%d/task/%d/children".formatted(postmaster, postmaster)),
+                  StandardCharsets.US_ASCII)
+              .strip();
+      boolean checkpointer = false;
+      for (var child : children.split(" ", -1)) {
         var title = title(child);
         if (title.contains("walwriter") || title.contains("startup")) {
-          return true;
+          return false;
         }
+        checkpointer |= title.contains("checkpointer");
       }
-      return false;
+      return checkpointer;
     } catch (IOException e) {
-      return true;
+      return false;
     }
   }
 

@@ -36,30 +36,30 @@ class RecoveryWatchTest {
   void oneThatNeitherRecoversNorServesIsStuckAfterAWhile(int major) throws Exception {
     var instance = sandbox.guarded(major, sandbox.cluster(major, "a"));
     var postmaster = postmaster(instance);
-    var watch = new RecoveryWatch(postmaster.pid());
-    assertThat(watch.isStuck(0)).isFalse();
-    assertThat(watch.isStuck(2 * PATIENCE)).isFalse();
+    var watch = new RecoveryWatch();
+    assertThat(watch.isStuck(postmaster.pid(), 0)).isFalse();
+    assertThat(watch.isStuck(postmaster.pid(), 2 * PATIENCE)).isFalse();
 
     hang(postmaster);
 
-    assertThat(watch.isStuck(3 * PATIENCE)).isFalse();
-    assertThat(watch.isStuck(4 * PATIENCE - 1)).isFalse();
-    assertThat(watch.isStuck(4 * PATIENCE)).isTrue();
+    assertThat(watch.isStuck(postmaster.pid(), 3 * PATIENCE)).isFalse();
+    assertThat(watch.isStuck(postmaster.pid(), 4 * PATIENCE - 1)).isFalse();
+    assertThat(watch.isStuck(postmaster.pid(), 4 * PATIENCE)).isTrue();
   }
 
   @Test
   void oneThatServesAgainIsNotStuck() throws Exception {
     var instance = sandbox.guarded(Sandbox.EIGHTEEN, sandbox.cluster(Sandbox.EIGHTEEN, "a"));
     var postmaster = postmaster(instance);
-    var watch = new RecoveryWatch(postmaster.pid());
+    var watch = new RecoveryWatch();
     hang(postmaster);
-    assertThat(watch.isStuck(0)).isFalse();
+    assertThat(watch.isStuck(postmaster.pid(), 0)).isFalse();
 
     assertThat(ProcessSignal.CONT.send(postmaster)).isTrue();
 
     await().atMost(Sandbox.TIMEOUT).until(() -> children(postmaster).contains("walwriter"));
-    assertThat(watch.isStuck(PATIENCE)).isFalse();
-    assertThat(watch.isStuck(2 * PATIENCE)).isFalse();
+    assertThat(watch.isStuck(postmaster.pid(), PATIENCE)).isFalse();
+    assertThat(watch.isStuck(postmaster.pid(), 2 * PATIENCE)).isFalse();
   }
 
   @Test
@@ -71,6 +71,15 @@ class RecoveryWatchTest {
 
     assertThat(instance.isRunning()).isFalse();
     assertThat(instance.ended().toCompletableFuture().join().requested()).isFalse();
+  }
+
+  /** Such as the shell that stays above a postmaster in namespaces. */
+  @Test
+  void aProcessThatIsNoPostmasterIsNotStuck() {
+    var watch = new RecoveryWatch();
+    long self = ProcessHandle.current().pid();
+    assertThat(watch.isStuck(self, 0)).isFalse();
+    assertThat(watch.isStuck(self, PATIENCE)).isFalse();
   }
 
   /** It can then not start a new WAL writer. */
