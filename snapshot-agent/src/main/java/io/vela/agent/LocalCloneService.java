@@ -293,7 +293,7 @@ public final class LocalCloneService implements CloneService {
   @Override
   public void destroySnapshot(SnapshotId id) throws CloneException {
     try (var _ = working()) {
-      pool.destroy(pool.snapshot(id));
+      pool.destroySnapshot(id);
     }
   }
 

@@ -23,14 +23,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The open pool: {@code snapshots/<id>}, {@code clones/<id>} and {@code staging/<name>} of one
- * driver. Volumes are folders of the service user with mode 0700; a folder with any other name than
- * an id is no volume.
+ * The open pool: {@code snapshots/<id>}, {@code clones/<id>}, {@code staging/<name>} and spare
+ * clones of one driver. Volumes are folders of the service user with mode 0700; a folder with any
+ * other name than an id is no volume.
  *
  * <p>Safe for use from several threads, each on volumes of its own. Methods block.
  */
@@ -39,6 +40,7 @@ public final class Pool implements AutoCloseable {
   private static final String SNAPSHOTS = "snapshots";
   private static final String CLONES = "clones";
   private static final String STAGING = "staging";
+  private static final String SPARES = "spares";
 
   private final Path root;
   private final StorageDriver driver;
@@ -48,6 +50,7 @@ public final class Pool implements AutoCloseable {
   private final PoolOwner owner;
   private final UnconfirmedVolumes unconfirmed;
   private final WriteProbe probe;
+  private final SpareClones spares = new SpareClones(new SpareMaker());
   private volatile PoolHealth health = PoolHealth.GOOD;
 
   /**
@@ -83,10 +86,12 @@ public final class Pool implements AutoCloseable {
    * too.
    */
   static void prepare(Path root) throws IOException {
-    for (var kind : List.of(root.resolve(SNAPSHOTS), root.resolve(CLONES), staging(root))) {
+    for (var kind :
+        List.of(
+            root.resolve(SNAPSHOTS), root.resolve(CLONES), root.resolve(SPARES), staging(root))) {
       Files.createDirectories(kind);
     }
-    for (var kind : List.of(root.resolve(SNAPSHOTS), root.resolve(CLONES))) {
+    for (var kind : List.of(root.resolve(SNAPSHOTS), root.resolve(CLONES), root.resolve(SPARES))) {
       Files.setPosixFilePermissions(kind, PosixFilePermissions.fromString("rwx------"));
     }
     // What prepares data runs as the service user, which enters volumes there by their path.
@@ -225,16 +230,19 @@ public final class Pool implements AutoCloseable {
    * @throws CloneException when something uses it, or when it cannot be written afterwards
    */
   public void mountAnew() throws CloneException {
-    var image = opened.image().orElseThrow();
-    close();
+    spares.whileNoneIsMade(this::unmountAndMount);
+    if (!look().writable()) {
+      throw new CloneException(new PoolNotWritable(health.problem()));
+    }
+  }
+
+  private void unmountAndMount() throws CloneException {
+    owner.close();
     try {
-      image.mountAnew();
+      opened.image().orElseThrow().mountAnew();
       owner.lock();
     } catch (IOException e) {
       throw failed("the pool cannot be taken again: " + e, e);
-    }
-    if (!look().writable()) {
-      throw new CloneException(new PoolNotWritable(health.problem()));
     }
   }
 
@@ -329,14 +337,16 @@ public final class Pool implements AutoCloseable {
   }
 
   /**
-   * Removes what an earlier Vela left half made or half removed: all of staging, and partial
-   * copies. Only while nothing is being made.
+   * Removes what an earlier Vela left half made, half removed or ahead of its use: all of staging,
+   * all spare clones, and partial copies. Only while nothing is being made.
    *
    * @param aside volumes that are left as they are
    */
   public void discardHalfMade(Set<Path> aside) throws CloneException {
-    for (var volume : entries(STAGING)) {
-      discard(volume, aside);
+    for (var kind : List.of(STAGING, SPARES)) {
+      for (var volume : entries(kind)) {
+        discard(volume, aside);
+      }
     }
     for (var kind : List.of(SNAPSHOTS, CLONES)) {
       for (var volume : entries(kind)) {
@@ -408,23 +418,54 @@ public final class Pool implements AutoCloseable {
     var target = clone(id);
     begin(id.value());
     try {
-      driver.clone(source, target);
+      var spare = spares.take(from);
+      if (spare.isPresent()) {
+        driver.move(spare.get(), target);
+      } else {
+        cloneTo(source, target);
+      }
     } catch (CloneException e) {
       StorageCommand.cleanUp(e, () -> confirm(id.value()));
       throw e;
     }
+    if (driver.sharesBlocks() && driver.canMove()) {
+      spares.cloned(from);
+    }
+    return target;
+  }
+
+  private void cloneTo(Path source, Path target) throws CloneException {
+    driver.clone(source, target);
     try {
       takeOver(target);
-      return target;
     } catch (CloneException e) {
-      StorageCommand.cleanUp(
-          e,
-          () -> {
-            driver.destroy(target);
-            confirm(id.value());
-          });
+      StorageCommand.cleanUp(e, () -> driver.destroy(target));
       throw e;
     }
+  }
+
+  /** Makes spare clones while there is plenty of room. */
+  private final class SpareMaker implements SpareClones.Maker {
+    @Override
+    public Optional<Path> make(SnapshotId snapshot) throws CloneException {
+      if (freeBytes() < 2 * reserve.bytes() || !health.writable()) {
+        return Optional.empty();
+      }
+      var spare = root.resolve(SPARES).resolve(UUID.randomUUID().toString());
+      cloneTo(snapshot(snapshot), spare);
+      return Optional.of(spare);
+    }
+
+    @Override
+    public void destroy(Path spare) throws CloneException {
+      driver.destroy(spare);
+    }
+  }
+
+  /** Removes a snapshot, and what was made of it ahead. */
+  public void destroySnapshot(SnapshotId id) throws CloneException {
+    spares.forget(id);
+    destroy(snapshot(id));
   }
 
   /**
@@ -492,6 +533,7 @@ public final class Pool implements AutoCloseable {
   /** Lets another Vela have the pool. Idempotent. */
   @Override
   public void close() throws CloneException {
+    spares.close();
     owner.close();
   }
 

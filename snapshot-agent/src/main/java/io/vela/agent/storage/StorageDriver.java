@@ -1,8 +1,12 @@
 package io.vela.agent.storage;
 
 import io.vela.agent.CloneException;
+import io.vela.agent.CloneFailure.StorageFailed;
 import io.vela.agent.Usage;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 
 /**
  * A way to copy on write. Volumes are folders directly below the pool's {@code snapshots}, {@code
@@ -44,6 +48,21 @@ public interface StorageDriver {
 
   /** Makes {@code target} a writable copy of the snapshot {@code source}. */
   void clone(Path source, Path target) throws CloneException;
+
+  /** Whether {@link #move} works. */
+  default boolean canMove() {
+    return true;
+  }
+
+  /** Gives a volume another place in the pool, at once and whatever its size. */
+  default void move(Path source, Path target) throws CloneException {
+    try {
+      Files.move(source, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new CloneException(
+          new StorageFailed("%s cannot be moved to %s: %s".formatted(source, target, e), ""), e);
+    }
+  }
 
   /** Removes a volume or snapshot, complete or half-made; no error when it is not there. */
   void destroy(Path volume) throws CloneException;

@@ -55,6 +55,12 @@ public final class ZfsDriver implements StorageDriver {
     return "zfs";
   }
 
+  /** A dataset is moved by unmounting it, which waits for the disk as making one does. */
+  @Override
+  public boolean canMove() {
+    return false;
+  }
+
   @Override
   public Probe probe(Path pool) {
     if (Programs.find("zfs").isEmpty()) {
