@@ -33,7 +33,7 @@ class SpareClonesTest {
 
       assertThat(fixture.pool.clone(second)).isDirectory();
       assertThat(spare).doesNotExist();
-      assertThat(fixture.sql(second, "SELECT 1", "SELECT i FROM t")).containsExactly("42");
+      assertThat(fixture.sql(second, "SELECT 1", "SELECT i FROM t")).contains("42");
       assertThat(onlyOne(fixture)).isNotEqualTo(spare);
       fixture.service.stop(second, StopMode.FAST, Sandbox.TIMEOUT);
     } finally {
