@@ -224,7 +224,8 @@ abstract class AttackSuite {
       var said =
           run(
               session,
-              "(i=0; while [ $i -lt 6000 ]; do sleep 60 > /dev/null 2>&1 & i=$((i+1)); done; echo all)");
+              "(i=0; while [ $i -lt 6000 ]; do sleep 60 > /dev/null 2>&1 & i=$((i+1)); done; echo"
+                  + " all)");
       assertThat(said).anyMatch(line -> line.contains("fork")).doesNotContain("all");
       assertThat(run("echo well")).containsExactly("well");
     } finally {

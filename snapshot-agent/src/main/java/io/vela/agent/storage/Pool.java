@@ -401,6 +401,7 @@ public final class Pool implements AutoCloseable {
     takeOver(volume);
     begin(id.value());
     driver.snapshot(volume, snapshot(id));
+    makeAhead(id);
   }
 
   /**
@@ -418,20 +419,36 @@ public final class Pool implements AutoCloseable {
     var target = clone(id);
     begin(id.value());
     try {
-      var spare = spares.take(from);
-      if (spare.isPresent()) {
-        driver.move(spare.get(), target);
-      } else {
+      if (!takeSpare(from, target)) {
         cloneTo(source, target);
       }
     } catch (CloneException e) {
       StorageCommand.cleanUp(e, () -> confirm(id.value()));
       throw e;
     }
-    if (driver.sharesBlocks() && driver.canMove()) {
-      spares.cloned(from);
-    }
+    makeAhead(from);
     return target;
+  }
+
+  private void makeAhead(SnapshotId snapshot) {
+    if (driver.sharesBlocks() && driver.canMove()) {
+      spares.expect(snapshot);
+    }
+  }
+
+  private boolean takeSpare(SnapshotId from, Path target) {
+    var spare = spares.take(from);
+    if (spare.isEmpty()) {
+      return false;
+    }
+    try {
+      driver.move(spare.get(), target);
+      return true;
+    } catch (CloneException e) {
+      // It went with a mount that was lost; what is left of it is removed at the next start.
+      log.warn("spare clone not used snapshot={} cause=\"{}\"", from, e.failure().message());
+      return false;
+    }
   }
 
   private void cloneTo(Path source, Path target) throws CloneException {

@@ -25,10 +25,10 @@ final class SpareClones implements AutoCloseable {
   private static final int MOST = 4;
 
   /**
-   * How long after a clone the next spare one is made: until then the client for whom the clone was
-   * made needs the disk and the processors.
+   * How long after that a spare clone is made: until then the client for whom a clone was made
+   * needs the disk and the processors.
    */
-  private static final Duration AFTER_A_CLONE = Duration.ofMillis(100);
+  private static final Duration DELAY = Duration.ofMillis(100);
 
   private final Maker maker;
 
@@ -71,8 +71,11 @@ final class SpareClones implements AutoCloseable {
     }
   }
 
-  /** A snapshot has been cloned: soon there is a spare clone of it. Does not block. */
-  void cloned(SnapshotId snapshot) {
+  /**
+   * A snapshot is likely to be cloned, since it is new or was cloned: soon there is a spare clone
+   * of it. Does not block.
+   */
+  void expect(SnapshotId snapshot) {
     synchronized (spares) {
       var spare = spares.remove(snapshot);
       spares.put(snapshot, spare == null ? Optional.empty() : spare);
@@ -81,7 +84,7 @@ final class SpareClones implements AutoCloseable {
         .name("spare-clone")
         .start(
             () -> {
-              LockSupport.parkNanos(AFTER_A_CLONE.toNanos());
+              LockSupport.parkNanos(DELAY.toNanos());
               removeOldest();
               fill(snapshot);
             });
