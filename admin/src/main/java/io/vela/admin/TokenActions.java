@@ -61,9 +61,10 @@ final class TokenActions {
     var json =
         secret(token)
             .put("roles", new JsonArray(issued.roles()))
+            .put("anyRole", request.roles() instanceof TokenRequest.Any)
             .put("superuser", issued.superuser());
     issued.expiresAt().ifPresent(at -> json.put("expiresAt", at.toString()));
-    if (branch.isPresent()) {
+    if (branch.isPresent() && request.rights().contains(TokenRight.CONNECT)) {
       var user = role.orElse(issued.role()) + "~" + token.id();
       var name = database.orElse(issued.database());
       var host = ANY_ADDRESS.contains(proxy.host()) ? "localhost" : proxy.host();

@@ -414,6 +414,7 @@ final class AdminServerTest {
                 .put("secret", "p+w/d")
                 .put("bearer", "vela_k3f9x2_p+w/d")
                 .put("roles", new JsonArray().add("app"))
+                .put("anyRole", false)
                 .put("superuser", false)
                 .put("user", "app~k3f9x2")
                 .put("host", "127.0.0.1")
@@ -500,9 +501,17 @@ final class AdminServerTest {
   }
 
   @Test
+  void aTokenThatConnectsNobodyHasNoConnectionString() throws Exception {
+    router.put("pr-1");
+    assertThat(
+            json(post("/v1/tokens", "{\"branch\":\"pr-1\",\"rights\":[\"admin\"]}")).fieldNames())
+        .doesNotContain("url", "user");
+  }
+
+  @Test
   void aSystemTokenHasNoConnectionString() throws Exception {
     assertThat(json(post("/v1/tokens", "{\"system\":true,\"rights\":[\"admin\"]}")).fieldNames())
-        .containsExactlyInAnyOrder("id", "secret", "bearer", "roles", "superuser");
+        .containsExactlyInAnyOrder("id", "secret", "bearer", "roles", "anyRole", "superuser");
   }
 
   @Test

@@ -233,6 +233,9 @@ final class VerbsTest {
     assertThat(vela("token", "revoke", "k3f9x2")).isEqualTo(new Ended(0, "revoked k3f9x2\n", ""));
     assertThat(vela("token", "revoke", "zzzz").err()).contains("\"zzzz\" does not exist");
     assertThat(vela("token", "revoke", "NO").code()).isEqualTo(2);
+    var own = FakeRouter.BEARER.split("_", -1)[1];
+    assertThat(vela("token", "revoke", own).err())
+        .contains("the one that this command itself uses", "vela token rotate " + own, "--force");
     assertThat(json("token", "list").getJsonArray("tokens")).hasSize(1);
   }
 

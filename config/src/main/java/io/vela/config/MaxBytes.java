@@ -5,18 +5,23 @@ import java.util.regex.Pattern;
 
 /** The most of the pool that a branch may take for itself, apart from what it shares. */
 public sealed interface MaxBytes {
+  /** Less is no limit for a branch: who writes 5 means more than five bytes. */
+  long LEAST = 1L << 20;
+
   /** Half the pool: no branch takes it all, and no ordinary one comes near. */
   MaxBytes DEFAULT = new Share(50);
 
   /**
    * That much.
    *
-   * @param size positive
+   * @param size at least {@link #LEAST}
    */
   record Size(ByteSize size) implements MaxBytes {
     public Size {
-      if (size.bytes() == 0) {
-        throw new IllegalArgumentException("max-bytes must be positive");
+      if (size.bytes() < LEAST) {
+        throw new IllegalArgumentException(
+            "max-bytes %s is less than any branch takes; expected at least %s, such as 10GB"
+                .formatted(size.exact(), new ByteSize(LEAST)));
       }
     }
 
@@ -47,7 +52,7 @@ public sealed interface MaxBytes {
 
     @Override
     public long of(long poolBytes) {
-      return poolBytes / 100 * percent;
+      return poolBytes / 100 * percent + poolBytes % 100 * percent / 100;
     }
 
     @Override

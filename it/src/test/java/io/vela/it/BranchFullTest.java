@@ -173,7 +173,9 @@ final class BranchFullTest {
 
     assertFull(fill("raised"), "raised", "500MB");
     assertThat(number("raised", "SELECT count(*) FROM t")).isGreaterThan(rows);
+    assertThat(vela.cli("why", "raised").text()).contains("\"raised\" is full: it takes ");
     var shown = vela.cli("branch", "show", "raised", "--json").out();
+    assertThat(shown).contains("is full: it takes ");
     assertThat(shown).containsPattern("\"maxBytes\"\\s*:\\s*\"500MB\"");
   }
 

@@ -73,6 +73,9 @@ final class HostNetworkTest {
 
       network("none");
       vela.cli("reload").text();
+      assertThat(reachesTheHost(vela)).isTrue();
+      assertThat(shown(vela, "why", "one")).contains("network host; it was started with that");
+      assertThat(shown(vela, "branch", "show", "one")).contains("network        host\n");
       vela.cli("branch", "restart", "one").text();
 
       assertThat(reachesTheHost(vela)).isFalse();

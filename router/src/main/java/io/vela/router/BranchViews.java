@@ -2,8 +2,10 @@ package io.vela.router;
 
 import io.vela.agent.Activity;
 import io.vela.agent.CloneException;
+import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
 import io.vela.agent.Contents;
+import io.vela.agent.RunningAs;
 import io.vela.agent.Usage;
 import io.vela.config.Durability;
 import io.vela.config.MaxBytes;
@@ -54,6 +56,7 @@ final class BranchViews {
   private final Function<BaselineName, MaxBytes> maxBytes;
   private final Function<BranchRow, Durability> durability;
   private final Function<BaselineName, Network> network;
+  private final Function<CloneId, Optional<RouteFailure.BranchFull>> full;
 
   /**
    * @param shown an instant as the clock on the wall has it
@@ -69,7 +72,8 @@ final class BranchViews {
       Function<BranchRow, ParkPolicy> parking,
       Function<BaselineName, MaxBytes> maxBytes,
       Function<BranchRow, Durability> durability,
-      Function<BaselineName, Network> network) {
+      Function<BaselineName, Network> network,
+      Function<CloneId, Optional<RouteFailure.BranchFull>> full) {
     this.agent = agent;
     this.contents = contents;
     this.idle = idle;
@@ -81,6 +85,7 @@ final class BranchViews {
     this.maxBytes = maxBytes;
     this.durability = durability;
     this.network = network;
+    this.full = full;
   }
 
   BranchView view(BranchStatus branch) {
@@ -119,7 +124,10 @@ final class BranchViews {
         suspendAfter.apply(row),
         parking.apply(row),
         maxBytes(row),
-        agent.network(network.apply(row.baseline())),
+        agent
+            .runningAs(row.cloneId())
+            .map(RunningAs::network)
+            .orElseGet(() -> agent.network(network.apply(row.baseline()))),
         branch.sessions().size(),
         parked(branch),
         branch.waiting(),
@@ -151,15 +159,19 @@ final class BranchViews {
     }
   }
 
-  private static String detail(BranchStatus branch) {
+  private String detail(BranchStatus branch) {
     return switch (branch.state()) {
       case Failed failed ->
           failed.cause().detail().isEmpty()
               ? failed.cause().message()
               : failed.cause().message() + "\n" + failed.cause().detail();
       case Suspending suspending -> suspending.trouble();
-      default -> "";
+      default -> full(branch).map(RouteFailure::message).orElse("");
     };
+  }
+
+  private Optional<RouteFailure.BranchFull> full(BranchStatus branch) {
+    return branch.row().map(BranchRow::cloneId).flatMap(full);
   }
 
   Contents contents(BranchRow row) throws RouteException {
@@ -217,6 +229,9 @@ final class BranchViews {
     if (branch.waitsForRoom()) {
       reasons.addAll(room.occupants());
     }
+    full(branch)
+        .ifPresent(
+            it -> reasons.add(it.message() + "; who makes it grow is ended (53100). " + it.hint()));
     if (branch.state() instanceof Failed failed) {
       // What the summary does not hold: the last lines of Postgres's log.
       failed.cause().detail().lines().skip(1).filter(line -> !line.isBlank()).forEach(reasons::add);
@@ -242,24 +257,41 @@ final class BranchViews {
 
   private String reach(BranchStatus branch) {
     var asked = network.apply(branch.row().map(BranchRow::baseline).orElse(VelaConfig.MAIN));
-    return switch (agent.network(asked)) {
-      case NONE -> "none: its processes reach nothing outside the branch";
-      case HOST ->
-          "host: its processes reach what the host reaches"
-              + (asked == Network.HOST ? " (policy)" : ", since branches are not locked in here");
-    };
+    var next = agent.network(asked);
+    var now = running(branch.row()).map(RunningAs::network).orElse(next);
+    var reaches =
+        switch (now) {
+          case NONE -> "none: its processes reach nothing outside the branch";
+          case HOST ->
+              "host: its processes reach what the host reaches"
+                  + (next == asked ? " (policy)" : ", since branches are not locked in here");
+        };
+    return now == next ? reaches : now + fromNextStart(next.toString());
+  }
+
+  private Optional<RunningAs> running(Optional<BranchRow> row) {
+    return row.map(BranchRow::cloneId).flatMap(agent::runningAs);
+  }
+
+  private static String fromNextStart(String policy) {
+    return "; it was started with that, and its policy has %s from the next start on"
+        .formatted(policy);
   }
 
   /** What was asked for, and what a commit promises for that in the branch's volume. */
   private Optional<String> promise(BranchRow row) {
     var asked = durability.apply(row);
     try {
-      var kept = agent.durability(row.cloneId(), asked);
+      var next = agent.durability(row.cloneId(), asked);
+      var now = running(Optional.of(row)).map(RunningAs::durability).orElse(next);
+      if (now != next) {
+        return Optional.of(now.label() + ": " + now.promise() + fromNextStart(asked.label()));
+      }
       return Optional.of(
-          kept == asked
+          now == asked
               ? asked.label() + ": " + asked.promise()
               : "%s, kept as %s, since its files are not flushed together: %s"
-                  .formatted(asked.label(), kept.label(), kept.promise()));
+                  .formatted(asked.label(), now.label(), now.promise()));
     } catch (CloneException e) {
       log.debug("durability unknown clone={}", row.cloneId(), e);
       return Optional.empty();

@@ -141,6 +141,13 @@ public final class LocalRouter implements Router {
     this.metrics.occupancy(warm, room);
     var policy = new CreatePolicy(config, baselines::exists);
     this.locator = new Locator(branches, policy, tokens);
+    this.space =
+        new SpaceGuard(
+            config,
+            agent,
+            new WriteStopper(agent, attendance, registry),
+            branches::all,
+            scheduler.clock());
     var views =
         new BranchViews(
             agent,
@@ -153,7 +160,8 @@ public final class LocalRouter implements Router {
             this::parking,
             baseline -> config.get().policy(baseline).maxBytes(),
             branch -> config.get().policy(branch.baseline()).durability(),
-            baseline -> config.get().policy(baseline).network());
+            baseline -> config.get().policy(baseline).network(),
+            space::full);
     this.desk =
         new BranchDesk(
             branches,
@@ -168,13 +176,6 @@ public final class LocalRouter implements Router {
         new TokenDesk(config, branches, baselines, desk, roles, policy, tokens, catalog);
     this.tokenLeases = new TokenLeases(catalog, attendance, threads);
     this.answers = new Answers(threads);
-    this.space =
-        new SpaceGuard(
-            config,
-            agent,
-            new WriteStopper(agent, attendance, registry),
-            branches::all,
-            scheduler.clock());
   }
 
   /** Puts catalogue and pool right after whatever came before, and adopts what runs. Blocks. */

@@ -18,7 +18,9 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,6 +63,10 @@ final class SpaceGuard {
   private final Clock clock;
   private final Map<CloneId, Measured> measured = new HashMap<>();
   private final Set<CloneId> stoppedNow = new HashSet<>();
+
+  /** Those that take more than they may, as last measured; read by any thread. */
+  private final Map<CloneId, RouteFailure.BranchFull> full = new ConcurrentHashMap<>();
+
   private PoolHealth told = PoolHealth.GOOD;
   private Instant lastLook;
   private long lastFree;
@@ -85,6 +91,11 @@ final class SpaceGuard {
     this.branches = branches;
     this.clock = clock;
     this.lastLook = clock.instant();
+  }
+
+  /** That a branch takes more than it may, as last measured while it ran. Any thread. */
+  Optional<RouteFailure.BranchFull> full(CloneId branch) {
+    return Optional.ofNullable(full.get(branch));
   }
 
   /**
@@ -112,7 +123,9 @@ final class SpaceGuard {
    */
   private boolean lookAtBranches(PoolInfo pool, Instant now) {
     var running = running();
-    measured.keySet().retainAll(running.stream().map(BranchRow::cloneId).toList());
+    var clones = running.stream().map(BranchRow::cloneId).toList();
+    measured.keySet().retainAll(clones);
+    full.keySet().retainAll(clones);
     stoppedNow.clear();
     lastFree = pool.freeBytes();
     long reserve = config.get().pool().reserve().bytes();
@@ -157,14 +170,16 @@ final class SpaceGuard {
       return last.bytes() > limit / 2;
     }
     var usage = measure(branch, pool, now);
-    if (usage.bytes() > limit && usage.grown() > MIB) {
-      stop(
-          branch,
-          usage,
-          new RouteFailure.BranchFull(branch.name(), usage.bytes(), limit),
-          "its limit");
+    if (usage.bytes() <= limit) {
+      full.remove(branch.cloneId());
+      return usage.bytes() > limit / 2;
     }
-    return usage.bytes() > limit / 2;
+    var why = new RouteFailure.BranchFull(branch.name(), usage.bytes(), limit);
+    full.put(branch.cloneId(), why);
+    if (usage.grown() > MIB) {
+      stop(branch, usage, why, "its limit");
+    }
+    return true;
   }
 
   /** A branch cannot have grown by more than the pool has lost, but for what others gave back. */

@@ -16,6 +16,7 @@ import io.vela.agent.PoolHealth;
 import io.vela.agent.PoolInfo;
 import io.vela.agent.PoolOwnership;
 import io.vela.agent.Role;
+import io.vela.agent.RunningAs;
 import io.vela.agent.SnapshotId;
 import io.vela.agent.SnapshotInfo;
 import io.vela.agent.Source;
@@ -326,6 +327,14 @@ public final class FakeCloneService implements CloneService {
   @Override
   public Durability durability(CloneId id, Durability asked) {
     return asked;
+  }
+
+  /** What running instances were started with, where a test says so. */
+  public final Map<CloneId, RunningAs> runningAs = new ConcurrentHashMap<>();
+
+  @Override
+  public Optional<RunningAs> runningAs(CloneId id) {
+    return Optional.ofNullable(runningAs.get(id));
   }
 
   @Override

@@ -138,6 +138,9 @@ public interface CloneService extends AutoCloseable {
    */
   Durability durability(CloneId id, Durability asked) throws CloneException;
 
+  /** What a clone's running instance was started with; empty when none runs. */
+  Optional<RunningAs> runningAs(CloneId id);
+
   /**
    * What network the processes of instances are in where that one was asked for: without walls it
    * is the host's.

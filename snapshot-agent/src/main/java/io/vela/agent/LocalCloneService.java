@@ -371,6 +371,11 @@ public final class LocalCloneService implements CloneService {
   }
 
   @Override
+  public Optional<RunningAs> runningAs(CloneId id) {
+    return instances.running(id).flatMap(PostgresInstance::runningAs);
+  }
+
+  @Override
   public Network network(Network asked) {
     return isolation().level() == IsolationLevel.NONE ? Network.HOST : asked;
   }

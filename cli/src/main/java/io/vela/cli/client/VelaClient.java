@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.vela.cli.CliException;
 import io.vela.config.value.Secret;
+import io.vela.router.route.TokenId;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
@@ -37,6 +38,11 @@ public final class VelaClient {
   public VelaClient(URI server, Secret token) {
     this.server = server;
     this.token = token;
+  }
+
+  /** Whether that token is the one that this client itself uses. */
+  public boolean uses(TokenId id) {
+    return token.reveal().startsWith("vela_" + id.value() + "_");
   }
 
   /**

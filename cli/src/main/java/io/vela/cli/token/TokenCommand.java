@@ -210,9 +210,19 @@ public final class TokenCommand {
       description = "Take a token back: its sessions end at once.")
   int revoke(
       @Mixin ServerOptions server,
-      @Parameters(paramLabel = "ID", converter = IdConverter.class) TokenId id)
+      @Parameters(paramLabel = "ID", converter = IdConverter.class) TokenId id,
+      @Option(names = "--force", description = "Also the token that this command itself uses.")
+          boolean force)
       throws CliException {
-    server.connect(terminal).delete("/v1/tokens/" + id);
+    var client = server.connect(terminal);
+    if (client.uses(id) && !force) {
+      throw new CliException(
+          "token " + id + " is the one that this command itself uses",
+          "Without it no verb works until Vela is started again; \"vela token rotate "
+              + id
+              + "\" gives it a new secret, and --force takes it back all the same.");
+    }
+    client.delete("/v1/tokens/" + id);
     if (server.json()) {
       terminal.json(new JsonObject().put("id", id.value()));
     } else {

@@ -152,6 +152,16 @@ public final class Guard {
     settings.put("full_page_writes", durability == Durability.NONE ? "off" : "on");
   }
 
+  /** What a server promises that was started with these arguments. */
+  static Durability durability(List<String> arguments) {
+    boolean synced = !arguments.contains("fsync=off");
+    boolean waits = !arguments.contains("synchronous_commit=off");
+    if (synced) {
+      return waits ? Durability.FULL : Durability.ASYNC;
+    }
+    return waits ? Durability.RELAXED : Durability.NONE;
+  }
+
   private static String list(List<String> libraries) {
     return libraries.stream().map(name -> '"' + name + '"').collect(Collectors.joining(","));
   }

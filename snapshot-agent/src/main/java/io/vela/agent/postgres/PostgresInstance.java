@@ -5,6 +5,7 @@ import io.vela.agent.CloneFailure.StartFailed;
 import io.vela.agent.CloneFailure.StartTimedOut;
 import io.vela.agent.CloneFailure.StopFailed;
 import io.vela.agent.CloneFailure.StopTimedOut;
+import io.vela.agent.RunningAs;
 import io.vela.agent.StopMode;
 import io.vela.agent.exec.ProcessSignal;
 import io.vela.agent.isolation.Launch;
@@ -254,6 +255,17 @@ public final class PostgresInstance {
   /** Whether its postmaster lives. */
   public boolean isRunning() {
     return !ended.isDone() && root.filter(ProcessSignal::reaches).isPresent();
+  }
+
+  /** What it was started with, as its process shows it; empty when that has ended. */
+  public Optional<RunningAs> runningAs() {
+    return postmaster()
+        .flatMap(process -> RunningProcesses.find(process.pid()))
+        .flatMap(
+            running ->
+                running
+                    .network()
+                    .map(network -> new RunningAs(Guard.durability(running.argv()), network)));
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.vela.agent.postgres;
 
+import io.vela.config.Network;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -75,6 +76,17 @@ public final class RunningProcesses {
     public boolean runsOneOf(Set<String> programs) {
       return argv.stream()
           .anyMatch(word -> programs.contains(word.substring(word.lastIndexOf('/') + 1)));
+    }
+
+    /** The network that it is in: Vela's own or another; empty when it has ended. */
+    Optional<Network> network() {
+      try {
+        var own = Files.readSymbolicLink(PROC.resolve("self/ns/net"));
+        var its = Files.readSymbolicLink(PROC.resolve(handle.pid() + "/ns/net"));
+        return Optional.of(own.equals(its) ? Network.HOST : Network.NONE);
+      } catch (IOException e) {
+        return Optional.empty();
+      }
     }
 
     /** Whether it still is: one that has ended but was not waited for has no command line. */
