@@ -20,6 +20,7 @@ import java.util.regex.Pattern;
  * @param tokens what holds for tokens that say nothing else
  * @param maxBytes how much of the pool a branch may take for itself
  * @param network what network a branch's processes are in
+ * @param limits what a branch's processes may take of the host
  */
 public record BranchPolicy(
     List<String> createOnConnect,
@@ -31,7 +32,8 @@ public record BranchPolicy(
     BackendPolicy backends,
     TokenPolicy tokens,
     MaxBytes maxBytes,
-    Network network) {
+    Network network,
+    ResourceLimits limits) {
   /** More would be a mistake: each takes the memory of a running branch. */
   private static final int MOST_WARM = 1000;
 
@@ -89,7 +91,7 @@ public record BranchPolicy(
         MaxBytes.DEFAULT);
   }
 
-  /** With no network. */
+  /** With no network and no limits of the host's resources. */
   public BranchPolicy(
       List<String> createOnConnect,
       Duration suspendAfter,
@@ -110,7 +112,8 @@ public record BranchPolicy(
         backends,
         tokens,
         maxBytes,
-        Network.NONE);
+        Network.NONE,
+        ResourceLimits.NONE);
   }
 
   /**

@@ -221,9 +221,45 @@ public final class ConfigLoader {
             backends(section),
             tokens(section),
             section.scalar("max-bytes", MaxBytes::parse, standard.maxBytes()),
-            section.scalar("network", Network::parse, standard.network()));
+            section.scalar("network", Network::parse, standard.network()),
+            resources(section.section("limits")));
     section.end();
     return policy;
+  }
+
+  private static ResourceLimits resources(YamlSection section) {
+    var limits =
+        new ResourceLimits(
+            section.scalar(
+                "memory",
+                text -> Optional.of(ResourceLimits.validMemory(ByteSize.parse(text))),
+                Optional.empty()),
+            section.scalar(
+                "cpus",
+                text -> Optional.of(ResourceLimits.validCpus(decimal(text))),
+                Optional.empty()),
+            section.scalar(
+                "processes",
+                text -> Optional.of(ResourceLimits.validProcesses(integer(text))),
+                Optional.empty()),
+            section.scalar(
+                "read-rate",
+                text -> Optional.of(ResourceLimits.validRate(ByteSize.parse(text))),
+                Optional.empty()),
+            section.scalar(
+                "write-rate",
+                text -> Optional.of(ResourceLimits.validRate(ByteSize.parse(text))),
+                Optional.empty()));
+    section.end();
+    return limits;
+  }
+
+  private static double decimal(String text) {
+    try {
+      return Double.parseDouble(text);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("expected a number, as 1.5", e);
+    }
   }
 
   private static BackendPolicy backends(YamlSection section) {

@@ -176,6 +176,7 @@ final class ConfigLoaderTest {
                   token-lifetime: 8h
                   max-bytes: 5GB
                   network: host
+                  limits: {memory: 2GB, cpus: 1.5, processes: 300, read-rate: 200MB, write-rate: 100MB}
             limits:
               wake-timeout: 1s
               stop-timeout: 2s
@@ -239,7 +240,13 @@ final class ConfigLoaderTest {
                         new BackendPolicy(true, 3),
                         new TokenPolicy(Optional.of(Duration.ofHours(8))),
                         new MaxBytes.Size(new ByteSize(5L << 30)),
-                        Network.HOST)),
+                        Network.HOST,
+                        new ResourceLimits(
+                            Optional.of(new ByteSize(2L << 30)),
+                            Optional.of(1.5),
+                            Optional.of(300),
+                            Optional.of(new ByteSize(200L << 20)),
+                            Optional.of(new ByteSize(100L << 20))))),
                 new LimitsConfig(
                     Duration.ofSeconds(1),
                     Duration.ofSeconds(2),
@@ -314,6 +321,10 @@ final class ConfigLoaderTest {
           baselines: {a: {branches: {token-lifetime: 0s}}} | baselines.a.branches.token-lifetime | expected more than 0 and at most 36500d, or never
           baselines: {a: {branches: {token-lifetime: 36501d}}} | baselines.a.branches.token-lifetime | expected more than 0 and at most 36500d, or never
           baselines: {a: {branches: {network: "yes"}}} | baselines.a.branches.network | expected none or host
+          baselines: {a: {branches: {limits: {memory: 1MB}}}} | baselines.a.branches.limits.memory | expected at least 32MB
+          baselines: {a: {branches: {limits: {cpus: NaN}}}} | baselines.a.branches.limits.cpus | expected a number of processors, as 1.5
+          baselines: {a: {branches: {limits: {processes: 3}}}} | baselines.a.branches.limits.processes | expected at least 20
+          baselines: {a: {branches: {limits: {write-rate: 0MB}}}} | baselines.a.branches.limits.write-rate | expected more than 0 bytes a second
           baselines: {a: {branches: {max-bytes: 101%}}} | baselines.a.branches.max-bytes | expected 1% to 100%, or a size such as 10GB
           limits: {max-running: 0}         | limits.max-running        | expected at least 1
           limits: {memory: 51MB}           | limits.memory             | 51MB is less than one instance is counted with: 52MB (postgres.shared-buffers and 20MB)

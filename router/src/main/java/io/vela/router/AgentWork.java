@@ -71,7 +71,11 @@ final class AgentWork implements BranchWork {
   /** What the branches of a policy are started with. */
   static InstanceSettings settings(BranchPolicy policy) {
     return new InstanceSettings(
-        policy.durability(), START_TIMEOUT, policy.replication(), policy.network());
+        policy.durability(),
+        START_TIMEOUT,
+        policy.replication(),
+        policy.network(),
+        policy.limits());
   }
 
   @Override

@@ -138,6 +138,7 @@ final class Instances {
               files,
               guarded,
               settings.network() == Network.HOST,
+              settings.limits(),
               settings.startTimeout());
       instances.put(id, instance);
       return instance;

@@ -1,5 +1,6 @@
 package io.vela.agent.isolation;
 
+import io.vela.config.ResourceLimits;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -12,6 +13,7 @@ import java.util.List;
  * @param program the program to run, in that folder
  * @param arguments its arguments
  * @param hostNetwork whether it shares the host's network instead of having none
+ * @param limits what its processes may take of the host
  */
 public record Launch(
     Path data,
@@ -19,8 +21,20 @@ public record Launch(
     Path installation,
     Path program,
     List<String> arguments,
-    boolean hostNetwork) {
+    boolean hostNetwork,
+    ResourceLimits limits) {
   public Launch {
     arguments = List.copyOf(arguments);
+  }
+
+  /** Without limits. */
+  public Launch(
+      Path data,
+      RunFiles run,
+      Path installation,
+      Path program,
+      List<String> arguments,
+      boolean hostNetwork) {
+    this(data, run, installation, program, arguments, hostNetwork, ResourceLimits.NONE);
   }
 }

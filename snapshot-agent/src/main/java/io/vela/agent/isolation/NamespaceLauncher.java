@@ -38,6 +38,7 @@ final class NamespaceLauncher implements Launcher {
 
   private final NamespaceMaker namespaces;
   private final Path folder;
+  private final Cgroups cgroups;
   private final LogReader logs;
   private final RunningInstances running = new RunningInstances();
   private final Deque<PreparedNamespace> ready = new ArrayDeque<>();
@@ -50,6 +51,8 @@ final class NamespaceLauncher implements Launcher {
   NamespaceLauncher(NamespaceMaker namespaces, Path folder, LogReader logs) {
     this.namespaces = namespaces;
     this.folder = folder;
+    this.cgroups = Cgroups.ofHost(folder);
+    cgroups.sweep();
     this.logs = logs;
   }
 
@@ -65,9 +68,13 @@ final class NamespaceLauncher implements Launcher {
     try {
       namespace.log().begin(launch.run());
       InstanceRecord.of(namespace.child().pid(), namespace.userSlot()).write(launch.run().record());
+      if (!launch.limits().isNone()) {
+        cgroups.place(name(launch.run()), namespace.child().pid(), launch.limits(), launch.data());
+      }
       namespace.run(shown(launch), script(launch));
     } catch (IOException e) {
       discard(namespace);
+      var _ = namespace.child().exit().whenComplete((_, _) -> cgroups.remove(name(launch.run())));
       throw e;
     }
     logs.add(namespace.log());
@@ -78,7 +85,11 @@ final class NamespaceLauncher implements Launcher {
                 String.valueOf(launch.program().getFileName()),
                 namespace.log(),
                 () -> serves(launch.run()))
-            .afterwards(() -> ended(namespace)));
+            .afterwards(() -> ended(namespace, launch.run())));
+  }
+
+  private static String name(RunFiles run) {
+    return String.valueOf(run.folder().getFileName());
   }
 
   private void serves(RunFiles run) {
@@ -108,7 +119,8 @@ final class NamespaceLauncher implements Launcher {
     return text.append(" </dev/null\nexit $?\n").toString();
   }
 
-  private void ended(PreparedNamespace namespace) {
+  private void ended(PreparedNamespace namespace, RunFiles run) {
+    cgroups.remove(name(run));
     logs.end(namespace.log());
     namespaces.release(namespace.userSlot());
   }
@@ -198,6 +210,7 @@ final class NamespaceLauncher implements Launcher {
     return LaunchedProcess.adopted(record, "postgres", pipe)
         .afterwards(
             () -> {
+              cgroups.remove(name(run));
               logs.end(pipe);
               namespaces.release(record.userSlot());
             });

@@ -36,6 +36,11 @@ final class SharedHostLauncher implements Launcher {
   @Override
   public Launched launch(Launch launch) throws IOException {
     running.requireNone(launch.run());
+    if (!launch.limits().isNone()) {
+      throw new IOException(
+          "the policy limits what branches take of the host, which needs branches in namespaces"
+              + " of their own (see the isolation level)");
+    }
     user.ownOne(launch.run().folder());
     var argv = new ArrayList<>(List.of(launch.program().toString()));
     argv.addAll(launch.arguments());

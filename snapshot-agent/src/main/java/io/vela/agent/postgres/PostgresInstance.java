@@ -11,6 +11,7 @@ import io.vela.agent.exec.ProcessSignal;
 import io.vela.agent.isolation.Launch;
 import io.vela.agent.isolation.Launched;
 import io.vela.agent.isolation.Launcher;
+import io.vela.config.ResourceLimits;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -83,7 +84,7 @@ public final class PostgresInstance {
       Map<String, String> settings,
       Duration timeout)
       throws CloneException, InterruptedException {
-    return start(installation, launcher, files, settings, false, timeout);
+    return start(installation, launcher, files, settings, false, ResourceLimits.NONE, timeout);
   }
 
   /**
@@ -91,6 +92,7 @@ public final class PostgresInstance {
    *
    * @param settings given on the command line; see {@link Guard#settings}
    * @param hostNetwork whether it is in the host's network
+   * @param limits what its processes may take of the host
    * @param timeout how long that may take, recovery included; then it is stopped
    * @throws CloneException with {@link StartFailed} or {@link StartTimedOut}, which carry the last
    *     lines of its log
@@ -102,6 +104,7 @@ public final class PostgresInstance {
       InstanceFiles files,
       Map<String, String> settings,
       boolean hostNetwork,
+      ResourceLimits limits,
       Duration timeout)
       throws CloneException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
@@ -115,7 +118,8 @@ public final class PostgresInstance {
             installation.folder(),
             installation.program("postgres"),
             arguments,
-            hostNetwork);
+            hostNetwork,
+            limits);
     while (true) {
       var instance = launch(launcher, files, settings.getOrDefault("port", DEFAULT_PORT), launch);
       try {
