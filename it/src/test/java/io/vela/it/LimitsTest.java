@@ -2,6 +2,7 @@ package io.vela.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.vela.it.support.Machine;
 import io.vela.it.support.Scratch;
@@ -10,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
@@ -62,9 +64,41 @@ final class LimitsTest {
 
       Files.writeString(config, "listen: [{address: \"127.0.0.1:0\"}]\n");
       vela.cli("reload").text();
-      try (var session = vela.connect("one")) {
-        assertThat(session.isValid(10)).isTrue();
+      // A start that failed is not tried again at once.
+      await()
+          .atMost(Duration.ofMinutes(1))
+          .ignoreExceptionsInstanceOf(SQLException.class)
+          .untilAsserted(
+              () -> {
+                try (var session = vela.connect("one")) {
+                  assertThat(session.isValid(10)).isTrue();
+                }
+              });
+    }
+  }
+
+  /** The kernel's own words are the proof: what it was told, and what it then refuses. */
+  @Test
+  void whatABranchMayTakeIsNotExceededWhereTheHostCanLimit() throws Exception {
+    Assumptions.assumeTrue(hostCanLimit(), "this host has no controllers of cgroup v2");
+    try (var vela = Vela.startAsConfigured(scratch.data(), config);
+        var session = vela.connect("one");
+        var statement = session.createStatement()) {
+      statement.execute("CREATE TEMPORARY TABLE said (line text)");
+      statement.execute(
+          "COPY said FROM PROGRAM '(i=0; while [ $i -lt 200 ]; do sleep 30 > /dev/null 2>&1 &"
+              + " i=$((i+1)); done; echo all) 2>&1; true'");
+      try (var row = statement.executeQuery("SELECT string_agg(line, ' ') FROM said")) {
+        row.next();
+        assertThat(row.getString(1)).contains("fork").doesNotContain("all");
       }
+      // 800 MB in one process, of 512 that it may: it is killed, and not another branch's.
+      assertThatThrownBy(
+              () ->
+                  statement.execute(
+                      "COPY (SELECT 1) TO PROGRAM 'perl -e \"\\$x = chr(65) x 800000000; print"
+                          + " 1\"'"))
+          .isInstanceOf(SQLException.class);
     }
   }
 }
