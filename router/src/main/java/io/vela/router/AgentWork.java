@@ -44,11 +44,11 @@ final class AgentWork implements BranchWork {
   private final CloneService agent;
   private final RoleContents contents;
   private final WarmClones warm;
-  private final Doubts doubts;
+  private final UnconfirmedChanges unconfirmed;
   private final Function<BaselineName, Optional<SnapshotId>> current;
 
   /**
-   * @param doubts what is not known of the catalogue, and how it is put right
+   * @param unconfirmed what is not known of the catalogue, and how it is put right
    * @param current the snapshot that new branches come from
    */
   AgentWork(
@@ -57,7 +57,7 @@ final class AgentWork implements BranchWork {
       CloneService agent,
       RoleContents contents,
       WarmClones warm,
-      Doubts doubts,
+      UnconfirmedChanges unconfirmed,
       Function<BaselineName, Optional<SnapshotId>> current) {
     this.config = config;
     this.current = current;
@@ -65,7 +65,7 @@ final class AgentWork implements BranchWork {
     this.agent = agent;
     this.contents = contents;
     this.warm = warm;
-    this.doubts = doubts;
+    this.unconfirmed = unconfirmed;
   }
 
   /** What the branches of a policy are started with. */
@@ -81,7 +81,7 @@ final class AgentWork implements BranchWork {
   @Override
   public Optional<HandedOut> handOut(BranchName name, BaselineName from, BranchSettings settings)
       throws RouteException {
-    doubts.settle(name);
+    unconfirmed.settle(name);
     var taken = warm.take(from);
     if (taken.isEmpty()) {
       return Optional.empty();
@@ -95,7 +95,7 @@ final class AgentWork implements BranchWork {
         warm.giveBack(clone);
       } else {
         // Until it has been taken back the name is not known to be free.
-        doubts.add(name, "hand-out", () -> catalog.warm().takeBack(clone.id()));
+        unconfirmed.add(name, "hand-out", () -> catalog.warm().takeBack(clone.id()));
         warm.discard(clone);
       }
       throw e;
@@ -126,7 +126,7 @@ final class AgentWork implements BranchWork {
   public BranchRow create(BranchName name, BaselineName from, BranchSettings settings)
       throws RouteException {
     while (true) {
-      doubts.settle(name);
+      unconfirmed.settle(name);
       var snapshot =
           current
               .apply(from)
@@ -167,7 +167,7 @@ final class AgentWork implements BranchWork {
       if (e.failure() instanceof RouteFailure.CatalogUnavailable) {
         // Nobody knows whether the row was written. While that is so the clone stays: if Vela ends,
         // the next start finds both, or a clone without a row, which goes.
-        doubts.add(name, "creation", () -> undo(name, clone));
+        unconfirmed.add(name, "creation", () -> undo(name, clone));
       } else {
         destroyClone(name, clone);
       }
@@ -237,12 +237,12 @@ final class AgentWork implements BranchWork {
 
   @Override
   public void condemn(BranchRow branch) throws RouteException {
-    doubts.settle(branch.name());
+    unconfirmed.settle(branch.name());
     try {
       catalog.setPhase(branch.id(), Phase.DELETING);
     } catch (RouteException e) {
       // It was refused: the next start of Vela must not find that it goes.
-      doubts.add(branch.name(), "deletion", () -> catalog.setPhase(branch.id(), Phase.READY));
+      unconfirmed.add(branch.name(), "deletion", () -> catalog.setPhase(branch.id(), Phase.READY));
       throw e;
     }
   }
@@ -271,7 +271,7 @@ final class AgentWork implements BranchWork {
       catalog.removeBranch(branch.id());
     } catch (RouteException _) {
       // Its data has gone and its row says that it goes: it is deleted, whenever the row follows.
-      doubts.add(branch.name(), "removal", () -> catalog.removeBranch(branch.id()));
+      unconfirmed.add(branch.name(), "removal", () -> catalog.removeBranch(branch.id()));
     }
     contents.forget(branch.cloneId());
     catalog.record(new Event("branch.deleted", branch.name().value(), "clone " + branch.cloneId()));

@@ -32,7 +32,7 @@ final class BranchDesk {
   private final BranchViews views;
   private final Baselines baselines;
   private final Catalog catalog;
-  private final Doubts doubts;
+  private final UnconfirmedChanges unconfirmed;
   private final SessionDirectory attendance;
   private final RoomRule roomRule;
 
@@ -41,14 +41,14 @@ final class BranchDesk {
       BranchViews views,
       Baselines baselines,
       Catalog catalog,
-      Doubts doubts,
+      UnconfirmedChanges unconfirmed,
       SessionDirectory attendance,
       RoomRule roomRule) {
     this.branches = branches;
     this.views = views;
     this.baselines = baselines;
     this.catalog = catalog;
-    this.doubts = doubts;
+    this.unconfirmed = unconfirmed;
     this.attendance = attendance;
     this.roomRule = roomRule;
   }
@@ -152,11 +152,11 @@ final class BranchDesk {
   BranchView configure(BranchName name, BranchSettings settings) throws RouteException {
     var row = existingRow(name);
     roomRule.check(row.baseline(), settings);
-    doubts.settle(name);
+    unconfirmed.settle(name);
     try {
       catalog.setSettings(row.id(), settings);
     } catch (RouteException e) {
-      doubts.add(name, "settings", () -> catalog.setSettings(row.id(), row.settings()));
+      unconfirmed.add(name, "settings", () -> catalog.setSettings(row.id(), row.settings()));
       throw e;
     }
     branches.configured(row, settings);

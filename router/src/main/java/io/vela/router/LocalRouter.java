@@ -122,12 +122,13 @@ public final class LocalRouter implements Router {
             starts,
             scheduler,
             threads);
-    var doubts = new Doubts(scheduler, threads);
+    var unconfirmed = new UnconfirmedChanges(scheduler, threads);
     var roomMaker = new RoomMaker(room, idle, warm::giveUpOne, scheduler, threads);
     this.branches =
         new Branches(
             new BranchContext(
-                new AgentWork(config, catalog, agent, contents, warm, doubts, baselines::currentId),
+                new AgentWork(
+                    config, catalog, agent, contents, warm, unconfirmed, baselines::currentId),
                 new BranchEvents(catalog, idle, metrics, roomMaker, attendance),
                 threads,
                 scheduler,
@@ -168,7 +169,7 @@ public final class LocalRouter implements Router {
             views,
             baselines,
             catalog,
-            doubts,
+            unconfirmed,
             attendance,
             new RoomRule(agent, name -> config.get().policy(name).maxBytes()));
     this.roles = new CurrentRoles(branches, contents, desk);

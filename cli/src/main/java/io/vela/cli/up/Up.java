@@ -145,9 +145,9 @@ final class Up {
     var health = new Health(metrics.meters(), threads);
     LocalCloneService agent;
     Catalog catalog;
-    try (var beside = new Beside()) {
+    try (var tasks = new StartupTasks()) {
       var opening =
-          beside.begin(
+          tasks.begin(
               () ->
                   catalog(
                       parts,
@@ -165,7 +165,7 @@ final class Up {
       var isolation = new IsolationHealth(agent.isolation());
       say.accept("isolation of branches: " + isolation.told());
       health.add("isolation", isolation.measured(metrics.meters()));
-      catalog = Beside.result(opening);
+      catalog = StartupTasks.result(opening);
     }
     var timer =
         Executors.newSingleThreadScheduledExecutor(
@@ -182,7 +182,7 @@ final class Up {
     parts.add("router", router);
     router.open();
     var main = baseline(router);
-    var descriptors = Descriptors.ofThisProcess();
+    var descriptors = DescriptorBudget.ofThisProcess();
     UnaryOperator<List<ListenerConfig>> bounded =
         listeners -> descriptors.map(some -> some.share(listeners)).orElse(listeners);
     var proxy =
@@ -241,9 +241,9 @@ final class Up {
       Health health,
       MetricsPage metrics)
       throws CloneException, RouteException, IOException, InterruptedException {
-    try (var beside = new Beside()) {
+    try (var tasks = new StartupTasks()) {
       var opening =
-          beside.begin(
+          tasks.begin(
               () -> {
                 var vertx = CatalogDatabase.vertx();
                 parts.add(
@@ -253,7 +253,7 @@ final class Up {
                 return vertx;
               });
       var database = database(parts, data, run, binaries, user, threads);
-      var vertx = Beside.result(opening);
+      var vertx = StartupTasks.result(opening);
       var catalog = PgCatalog.open(vertx, database.client(), database.jdbc(), threads);
       health.add(
           "catalogue",

@@ -52,7 +52,7 @@ final class BranchLife {
   private long generation;
   private Wake wake;
   private Stop stop = new Stop(Reason.IDLE, CompletableFuture.completedFuture(null));
-  private final Lodging lodging = new Lodging();
+  private final BranchRoom branchRoom = new BranchRoom();
   private CompletableFuture<Void> changed = new CompletableFuture<>();
   private CompletableFuture<BranchRow> creation = new CompletableFuture<>();
   private CompletableFuture<InstanceExit> exit = new CompletableFuture<>();
@@ -117,7 +117,7 @@ final class BranchLife {
   private RouteFailure late() {
     var name = machine.name();
     var bound = context.room().occupancy().bound();
-    return bound.isPresent() && step(step -> step.lodging().isAwaited())
+    return bound.isPresent() && step(step -> step.branchRoom().isAwaited())
         ? new RouteFailure.NoRoom(name, bound.get(), context.room().occupants())
         : new RouteFailure.WakeTimedOut(name, context.wakeTimeout().get());
   }
@@ -329,25 +329,25 @@ final class BranchLife {
       wake = reason;
       var clone = row.orElseThrow();
       to(next);
-      var asked = lodging.ask(context.room(), reason.askedAt());
+      var asked = branchRoom.ask(context.room(), reason.askedAt());
       after.add(() -> steps.start(clone, reason.askedAt(), asked));
     }
 
     /** The branch's room for its instance. */
-    Lodging lodging() {
-      return lodging;
+    BranchRoom branchRoom() {
+      return branchRoom;
     }
 
     /** Who waits for room for nobody stands in the way of others. */
     void withdrawIfUnwanted() {
       if (waiters.isEmpty()) {
-        lodging.withdraw();
+        branchRoom.withdraw();
       }
     }
 
     /** No instance of it runs any more, and none will without a place of its own. */
     void leaveRoom() {
-      var left = lodging.leave();
+      var left = branchRoom.leave();
       after.add(() -> left.ifPresent(Place::free));
     }
 
@@ -367,7 +367,7 @@ final class BranchLife {
      */
     void beginStop(Suspending next, Reason reason, RouteFailure told) {
       to(next);
-      lodging.place().ifPresent(Place::leaving);
+      branchRoom.place().ifPresent(Place::leaving);
       stop = new Stop(reason, new CompletableFuture<>());
       after.addAll(leases.revokeAll(told));
       var clone = row.orElseThrow();

@@ -102,7 +102,7 @@ public final class BranchMachine {
             row.name(), context, whenOver, new Running(endpoint, now), Optional.of(row));
     machine.life.move(
         step -> {
-          step.lodging().take(context.room().occupied());
+          step.branchRoom().take(context.room().occupied());
           step.watch();
           step.tellIfIdle();
         });
@@ -124,7 +124,7 @@ public final class BranchMachine {
                 step.row(),
                 step.leases().sessions(),
                 step.waiters().size(),
-                step.lodging().isAwaited(),
+                step.branchRoom().isAwaited(),
                 step.lastTry()));
   }
 

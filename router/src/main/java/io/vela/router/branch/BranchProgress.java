@@ -78,7 +78,7 @@ final class BranchProgress {
             throw step.illegal("handedOut");
           }
           step.row(made.row());
-          step.lodging().take(made.place());
+          step.branchRoom().take(made.place());
           var done = step.creation();
           step.after(() -> done.complete(made.row()));
           runs(step, from.handedOut(made.endpoint(), step.now()), WakeKind.WARM, from.since());
@@ -113,7 +113,7 @@ final class BranchProgress {
 
   /** There is room for it: its start goes on. */
   void admitted(Place place) {
-    life.move(step -> step.lodging().take(place));
+    life.move(step -> step.branchRoom().take(place));
   }
 
   /** It waited for room, and was not wanted any more. */
@@ -193,7 +193,7 @@ final class BranchProgress {
           if (!(step.state() instanceof Suspending from)) {
             throw step.illegal("stopLate");
           }
-          step.lodging().place().ifPresent(place -> step.after(place::staying));
+          step.branchRoom().place().ifPresent(place -> step.after(place::staying));
           var stop = step.stop();
           late(step, from, failure, failure.message());
           var told =

@@ -32,9 +32,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A statement whose answer is lost, with its connection or because none came in time, may or may
  * not have been carried out, and may still be. So before the next write the backends of such
- * statements are ended ({@link Strays}); from then on what is read is what there is. Writes are
- * then sent again until they are answered, for a bounded time: each must be such that twice is as
- * once, and that the second answer is as true as the first would have been.
+ * statements are ended ({@link LostStatements}); from then on what is read is what there is. Writes
+ * are then sent again until they are answered, for a bounded time: each must be such that twice is
+ * as once, and that the second answer is as true as the first would have been.
  */
 final class CatalogPool implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(CatalogPool.class);
@@ -45,7 +45,7 @@ final class CatalogPool implements AutoCloseable {
 
   private final Vertx vertx;
   private final Pool pool;
-  private final Strays strays;
+  private final LostStatements lostStatements;
   private final long timer;
   private final Set<Future<?>> underway = ConcurrentHashMap.newKeySet();
   private Future<?> probe = Future.succeededFuture();
@@ -53,11 +53,11 @@ final class CatalogPool implements AutoCloseable {
 
   CatalogPool(Vertx vertx, PgConnectOptions given) {
     this.vertx = vertx;
-    this.strays = new Strays(vertx, given);
+    this.lostStatements = new LostStatements(vertx, given);
     this.pool =
         PgBuilder.pool()
             .with(new PoolOptions().setMaxSize(8).setConnectionTimeout(5))
-            .connectingTo(strays.named(given))
+            .connectingTo(lostStatements.named(given))
             .using(vertx)
             .build();
     this.timer = vertx.setPeriodic(BETWEEN_PROBES.toMillis(), _ -> probe());
@@ -145,8 +145,8 @@ final class CatalogPool implements AutoCloseable {
   /** Waits until no statement whose answer was lost can be carried out any more. */
   void settle() throws RouteException {
     try {
-      strays.end(System.nanoTime() + PATIENCE.toNanos(), true);
-    } catch (Strays.NotEnded e) {
+      lostStatements.end(System.nanoTime() + PATIENCE.toNanos(), true);
+    } catch (LostStatements.NotEnded e) {
       throw unavailable(String.valueOf(e.getMessage()), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -163,7 +163,7 @@ final class CatalogPool implements AutoCloseable {
     while (true) {
       try {
         if (writes) {
-          strays.end(deadline, wasUp);
+          lostStatements.end(deadline, wasUp);
         }
         return new Answer(once(sql, values, deadline), sent);
       } catch (Unanswered e) {
@@ -174,7 +174,7 @@ final class CatalogPool implements AutoCloseable {
           throw unavailable(String.valueOf(e.getMessage()), e);
         }
         log.info("catalogue asked again may-have-been-done={} cause=\"{}\"", sent, e.getMessage());
-      } catch (Strays.NotEnded e) {
+      } catch (LostStatements.NotEnded e) {
         throw unavailable(String.valueOf(e.getMessage()), e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
@@ -279,7 +279,7 @@ final class CatalogPool implements AutoCloseable {
       if (stage.compareAndSet(WAITING, GIVEN_UP)) {
         return false;
       }
-      strays.add(stage.get(), answer);
+      lostStatements.add(stage.get(), answer);
       return true;
     }
   }

@@ -4,7 +4,7 @@ import io.vela.router.branch.BranchListener.Reason;
 import io.vela.router.branch.BranchMachine;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.branch.Branches;
-import io.vela.router.branch.Errand;
+import io.vela.router.branch.CoalescedTask;
 import io.vela.router.branch.ParkOutcome;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.room.Room;
@@ -38,7 +38,7 @@ public final class RoomMaker implements Room.Maker {
   private final IdleSuspender idle;
   private final BooleanSupplier giveUpWarm;
   private final Scheduler scheduler;
-  private final Errand errand;
+  private final CoalescedTask task;
 
   private volatile Optional<Branches> branches = Optional.empty();
 
@@ -59,7 +59,7 @@ public final class RoomMaker implements Room.Maker {
     this.idle = idle;
     this.giveUpWarm = giveUpWarm;
     this.scheduler = scheduler;
-    this.errand = new Errand(threads, scheduler, this::makeRoom);
+    this.task = new CoalescedTask(threads, scheduler, this::makeRoom);
   }
 
   /** From now on among these. */
@@ -71,7 +71,7 @@ public final class RoomMaker implements Room.Maker {
   @Override
   public void wanted() {
     if (room.wanted() > 0) {
-      errand.due();
+      task.due();
     }
   }
 
@@ -111,7 +111,7 @@ public final class RoomMaker implements Room.Maker {
       freed = giveUpWarm.getAsBoolean() || suspendOne() || parkOne();
     }
     if (room.wanted() > 0) {
-      errand.dueAfter(LOOK_AGAIN);
+      task.dueAfter(LOOK_AGAIN);
     }
   }
 

@@ -7,7 +7,7 @@ import io.vela.config.BranchPolicy;
 import io.vela.config.VelaConfig;
 import io.vela.config.value.BaselineName;
 import io.vela.router.RouteException;
-import io.vela.router.branch.Errand;
+import io.vela.router.branch.CoalescedTask;
 import io.vela.router.branch.Scheduler;
 import io.vela.router.branch.StartPermits;
 import io.vela.router.room.Place;
@@ -50,7 +50,7 @@ public final class WarmClones {
   private final StartPermits starts;
   private final Scheduler scheduler;
   private final Executor threads;
-  private final Errand tending;
+  private final CoalescedTask tending;
   private final Shelf shelf = new Shelf();
 
   /**
@@ -76,7 +76,7 @@ public final class WarmClones {
     this.starts = starts;
     this.scheduler = scheduler;
     this.threads = threads;
-    this.tending = new Errand(threads, scheduler, this::tend);
+    this.tending = new CoalescedTask(threads, scheduler, this::tend);
   }
 
   /**

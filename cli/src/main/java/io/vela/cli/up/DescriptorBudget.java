@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
  * @param limit how many there may be
  * @param open how many are in use before the first client comes
  */
-record Descriptors(long limit, long open) {
-  private static final Logger log = LoggerFactory.getLogger(Descriptors.class);
+record DescriptorBudget(long limit, long open) {
+  private static final Logger log = LoggerFactory.getLogger(DescriptorBudget.class);
 
   private static final Pattern LIMIT = Pattern.compile("(?m)^Max open files\\s+(\\d+|unlimited)");
 
@@ -40,11 +40,11 @@ record Descriptors(long limit, long open) {
   private static final int EACH_CLIENT = 2;
 
   /** As they are now; empty where the system does not tell. */
-  static Optional<Descriptors> ofThisProcess() {
+  static Optional<DescriptorBudget> ofThisProcess() {
     try (var open = Files.list(Path.of("/proc/self/fd"))) {
       var limit = LIMIT.matcher(Files.readString(Path.of("/proc/self/limits")));
       return limit.find()
-          ? Optional.of(new Descriptors(parse(limit.group(1)), open.count()))
+          ? Optional.of(new DescriptorBudget(parse(limit.group(1)), open.count()))
           : Optional.empty();
     } catch (IOException e) {
       log.warn("the limit of file descriptors is not known", e);
@@ -93,7 +93,7 @@ record Descriptors(long limit, long open) {
     long set =
         listeners.stream()
             .flatMap(listener -> listener.maxConnections().stream())
-            .mapToLong(Descriptors::takes)
+            .mapToLong(DescriptorBudget::takes)
             .sum();
     long unset = listeners.stream().filter(one -> one.maxConnections().isEmpty()).count();
     boolean tooMany = set > forClients();

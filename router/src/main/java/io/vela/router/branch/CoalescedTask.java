@@ -12,8 +12,8 @@ import org.slf4j.LoggerFactory;
  * Something to look after whenever there is reason to: never twice at the same time, and always
  * once more after the last reason.
  */
-public final class Errand {
-  private static final Logger log = LoggerFactory.getLogger(Errand.class);
+public final class CoalescedTask {
+  private static final Logger log = LoggerFactory.getLogger(CoalescedTask.class);
 
   private final Executor threads;
   private final Scheduler scheduler;
@@ -27,7 +27,7 @@ public final class Errand {
    * @param threads a virtual thread a task
    * @param work may block
    */
-  public Errand(Executor threads, Scheduler scheduler, Runnable work) {
+  public CoalescedTask(Executor threads, Scheduler scheduler, Runnable work) {
     this.threads = threads;
     this.scheduler = scheduler;
     this.work = work;
@@ -64,7 +64,7 @@ public final class Errand {
       try {
         work.run();
       } catch (RuntimeException e) {
-        log.error("errand failed", e);
+        log.error("task failed", e);
       }
     } while (reasons.addAndGet(-seen) != 0);
   }

@@ -13,7 +13,7 @@ import java.util.concurrent.Future;
  * Work of the start that goes on beside other work, each on a virtual thread of its own. None of it
  * outlives this: closing interrupts what still goes on, as after a failure, and waits for its end.
  */
-final class Beside implements AutoCloseable {
+final class StartupTasks implements AutoCloseable {
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
   <T> Future<T> begin(Callable<T> work) {

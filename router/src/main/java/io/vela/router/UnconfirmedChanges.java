@@ -18,8 +18,8 @@ import org.slf4j.LoggerFactory;
  * who wants something of the name, before he gets it, or as soon as the catalogue is back. What
  * Vela's end leaves is put right at its next start. Safe for use from any thread.
  */
-final class Doubts {
-  private static final Logger log = LoggerFactory.getLogger(Doubts.class);
+final class UnconfirmedChanges {
+  private static final Logger log = LoggerFactory.getLogger(UnconfirmedChanges.class);
   private static final Duration BETWEEN_TRIES = Duration.ofSeconds(2);
 
   private final Scheduler scheduler;
@@ -29,7 +29,7 @@ final class Doubts {
   /**
    * @param threads a virtual thread a task
    */
-  Doubts(Scheduler scheduler, Executor threads) {
+  UnconfirmedChanges(Scheduler scheduler, Executor threads) {
     this.scheduler = scheduler;
     this.threads = threads;
   }
@@ -40,12 +40,12 @@ final class Doubts {
     void run() throws RouteException;
   }
 
-  private record Doubt(String what, Undoing undoing) {}
+  private record Change(String what, Undoing undoing) {}
 
-  /** The doubts about one name, the oldest first. */
+  /** The unconfirmed about one name, the oldest first. */
   private static final class OfOne {
     private final ReentrantLock lock = new ReentrantLock();
-    private final Deque<Doubt> doubts = new ArrayDeque<>();
+    private final Deque<Change> unconfirmed = new ArrayDeque<>();
   }
 
   /**
@@ -59,8 +59,8 @@ final class Doubts {
         name,
         (_, known) -> {
           var ofOne = known == null ? new OfOne() : known;
-          synchronized (ofOne.doubts) {
-            ofOne.doubts.add(new Doubt(what, undoing));
+          synchronized (ofOne.unconfirmed) {
+            ofOne.unconfirmed.add(new Change(what, undoing));
           }
           return ofOne;
         });
@@ -92,17 +92,17 @@ final class Doubts {
     ofOne.lock.lock();
     try {
       while (true) {
-        Doubt doubt;
-        synchronized (ofOne.doubts) {
-          doubt = ofOne.doubts.peek();
+        Change change;
+        synchronized (ofOne.unconfirmed) {
+          change = ofOne.unconfirmed.peek();
         }
-        if (doubt == null) {
+        if (change == null) {
           break;
         }
-        doubt.undoing().run();
-        log.info("outcome settled branch={} what={}", name, doubt.what());
-        synchronized (ofOne.doubts) {
-          ofOne.doubts.poll();
+        change.undoing().run();
+        log.info("outcome settled branch={} what={}", name, change.what());
+        synchronized (ofOne.unconfirmed) {
+          ofOne.unconfirmed.poll();
         }
       }
     } finally {
@@ -115,8 +115,8 @@ final class Doubts {
     all.computeIfPresent(
         name,
         (_, ofOne) -> {
-          synchronized (ofOne.doubts) {
-            return ofOne.doubts.isEmpty() ? null : ofOne;
+          synchronized (ofOne.unconfirmed) {
+            return ofOne.unconfirmed.isEmpty() ? null : ofOne;
           }
         });
   }

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class DescriptorsTest {
+class DescriptorBudgetTest {
   private static final int OPEN = 120;
 
   private static ListenerConfig listener(int port) {
@@ -25,7 +25,7 @@ class DescriptorsTest {
   @ParameterizedTest
   @CsvSource({"256, 25, 45", "1024, 250, 400", "4096, 1200, 1400", "20000, 6000, 7500"})
   void clientsLeaveDescriptorsOver(int limit, int least, int most) {
-    var descriptors = new Descriptors(limit, OPEN);
+    var descriptors = new DescriptorBudget(limit, OPEN);
 
     int clients = bound(descriptors.share(List.of(listener(1))).getFirst());
 
@@ -37,7 +37,7 @@ class DescriptorsTest {
 
   @Test
   void whatIsSetStaysAndOthersShareTheRest() {
-    var descriptors = new Descriptors(1024, OPEN);
+    var descriptors = new DescriptorBudget(1024, OPEN);
     var set = listener(1).withMaxConnections(100);
 
     var shared = descriptors.share(List.of(set, listener(2), listener(3)));
@@ -48,7 +48,7 @@ class DescriptorsTest {
 
   @Test
   void whatIsSetTooHighIsBoundedToo() {
-    var descriptors = new Descriptors(256, OPEN);
+    var descriptors = new DescriptorBudget(256, OPEN);
     var set = listener(1).withMaxConnections(10_000);
 
     var shared = descriptors.share(List.of(set, listener(2)));
@@ -58,14 +58,15 @@ class DescriptorsTest {
 
   @Test
   void httpIsBoundedWhereThereAreFew() {
-    assertThat(new Descriptors(256, OPEN).share(HttpConfig.DEFAULT).maxConnections()).isEqualTo(16);
-    assertThat(new Descriptors(20_000, OPEN).share(HttpConfig.DEFAULT))
+    assertThat(new DescriptorBudget(256, OPEN).share(HttpConfig.DEFAULT).maxConnections())
+        .isEqualTo(16);
+    assertThat(new DescriptorBudget(20_000, OPEN).share(HttpConfig.DEFAULT))
         .isEqualTo(HttpConfig.DEFAULT);
   }
 
   @Test
   void thisProcessHasALimitAndSomeInUse() {
-    var own = Descriptors.ofThisProcess().orElseThrow();
+    var own = DescriptorBudget.ofThisProcess().orElseThrow();
     assertThat(own.open()).isBetween(3L, own.limit());
   }
 }

@@ -10,13 +10,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(20)
-final class BesideTest {
+final class StartupTasksTest {
   @Test
   void worksGoOnAtTheSameTime() throws Exception {
     var first = new CountDownLatch(1);
     var second = new CountDownLatch(1);
 
-    try (var beside = new Beside()) {
+    try (var beside = new StartupTasks()) {
       var one =
           beside.begin(
               () -> {
@@ -32,7 +32,7 @@ final class BesideTest {
                 return 2;
               });
 
-      assertThat(Beside.result(one) + Beside.result(two)).isEqualTo(3);
+      assertThat(StartupTasks.result(one) + StartupTasks.result(two)).isEqualTo(3);
     }
   }
 
@@ -40,14 +40,14 @@ final class BesideTest {
   void aFailureIsThrownAsItWas() {
     var failure = new IOException("no space");
 
-    try (var beside = new Beside()) {
+    try (var beside = new StartupTasks()) {
       var work =
           beside.begin(
               () -> {
                 throw failure;
               });
 
-      assertThatThrownBy(() -> Beside.result(work)).isSameAs(failure);
+      assertThatThrownBy(() -> StartupTasks.result(work)).isSameAs(failure);
     }
   }
 
@@ -56,7 +56,7 @@ final class BesideTest {
     var begun = new CountDownLatch(1);
     var cleared = new AtomicBoolean();
 
-    try (var beside = new Beside()) {
+    try (var beside = new StartupTasks()) {
       var work =
           beside.begin(
               () -> {

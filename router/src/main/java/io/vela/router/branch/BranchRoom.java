@@ -7,7 +7,7 @@ import java.time.Instant;
 import java.util.Optional;
 
 /** A branch's room for its instance: none, asked for, or had. Guarded by its branch's lock. */
-final class Lodging {
+final class BranchRoom {
   private Optional<Ticket> ticket = Optional.empty();
   private Optional<Place> place = Optional.empty();
 

@@ -24,8 +24,8 @@ import org.slf4j.LoggerFactory;
  * whoever looked meanwhile saw nothing of it. Ending its backend settles that: afterwards it has
  * been carried out or never will be. Safe for use from any thread.
  */
-final class Strays {
-  private static final Logger log = LoggerFactory.getLogger(Strays.class);
+final class LostStatements {
+  private static final Logger log = LoggerFactory.getLogger(LostStatements.class);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(20);
 
   private final Vertx vertx;
@@ -35,9 +35,9 @@ final class Strays {
   private final String applicationName =
       "vela " + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
 
-  private final Set<Stray> strays = ConcurrentHashMap.newKeySet();
+  private final Set<Lost> lostStatements = ConcurrentHashMap.newKeySet();
 
-  private record Stray(int backend, Future<?> answer) {}
+  private record Lost(int backend, Future<?> answer) {}
 
   /** Some backend could not be ended in time, or nobody could be asked to. */
   static final class NotEnded extends Exception {
@@ -48,7 +48,7 @@ final class Strays {
     }
   }
 
-  Strays(Vertx vertx, PgConnectOptions options) {
+  LostStatements(Vertx vertx, PgConnectOptions options) {
     this.vertx = vertx;
     this.options = named(options);
   }
@@ -60,14 +60,14 @@ final class Strays {
 
   /** A statement that a backend has and whose answer nobody waits for. */
   void add(int backend, Future<?> answer) {
-    var stray = new Stray(backend, answer);
-    strays.add(stray);
+    var lost = new Lost(backend, answer);
+    lostStatements.add(lost);
     // An answer that comes late settles it as well.
     var _ =
         answer.onComplete(
             how -> {
               if (how.succeeded() || isAnswer(how.cause())) {
-                strays.remove(stray);
+                lostStatements.remove(lost);
               }
             });
   }
@@ -80,19 +80,19 @@ final class Strays {
   }
 
   /**
-   * Ends the backends of all strays and waits until they have ended. Nothing where there are none,
-   * which is almost always.
+   * Ends the backends of all lostStatements and waits until they have ended. Nothing where there
+   * are none, which is almost always.
    *
    * @param deadline by {@link System#nanoTime}
    * @param patient whether to go on until then where the server does not serve
    */
   void end(long deadline, boolean patient) throws NotEnded, InterruptedException {
-    while (!strays.isEmpty()) {
-      var these = List.copyOf(strays);
+    while (!lostStatements.isEmpty()) {
+      var these = List.copyOf(lostStatements);
       try {
         if (get(living(these), deadline) == 0) {
           log.info("lost statements settled count={}", these.size());
-          these.forEach(strays::remove);
+          these.forEach(lostStatements::remove);
         } else {
           Thread.sleep(LOOK_AGAIN);
         }
@@ -106,8 +106,8 @@ final class Strays {
   }
 
   /** Tells them to end, over a connection of its own: those of the pool may all be waiting. */
-  private Future<Integer> living(List<Stray> these) {
-    var backends = these.stream().map(Stray::backend).toArray(Integer[]::new);
+  private Future<Integer> living(List<Lost> these) {
+    var backends = these.stream().map(Lost::backend).toArray(Integer[]::new);
     return PgConnection.connect(vertx, options)
         .compose(
             connection ->
