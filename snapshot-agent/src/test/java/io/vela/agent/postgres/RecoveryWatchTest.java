@@ -107,8 +107,11 @@ class RecoveryWatchTest {
     }
   }
 
+  /** It starts the WAL writer a moment after it has said that it is ready. */
   private static ProcessHandle postmaster(PostgresInstance instance) throws Exception {
     var pid = PostmasterFile.read(instance.files().data()).orElseThrow().pid();
-    return ProcessHandle.of(pid).orElseThrow();
+    var postmaster = ProcessHandle.of(pid).orElseThrow();
+    await().atMost(Sandbox.TIMEOUT).until(() -> children(postmaster).contains("walwriter"));
+    return postmaster;
   }
 }
