@@ -7,6 +7,7 @@ import io.vela.agent.CloneService;
 import io.vela.agent.PoolHealth;
 import io.vela.agent.PoolInfo;
 import io.vela.config.VelaConfig;
+import io.vela.config.value.BranchName;
 import io.vela.router.branch.BranchState;
 import io.vela.router.branch.BranchStatus;
 import io.vela.router.catalog.BranchRow;
@@ -227,11 +228,16 @@ final class SpaceGuard {
   }
 
   private void stopForTheReserve(BranchRow branch, Measured usage, PoolFull full) {
-    stop(branch, usage, WriteStopper.poolFull(branch.name(), full), "the reserve");
+    stop(branch, usage, poolFull(branch.name(), full), "the reserve");
   }
 
   private void stop(BranchRow branch, Measured usage, RouteFailure why, String what) {
     stoppedNow.add(branch.cloneId());
     stopper.stop(branch, usage.bytes(), why, what, lastLook);
+  }
+
+  /** What its sessions are told when the pool's reserve is used up. */
+  private static RouteFailure poolFull(BranchName branch, PoolFull full) {
+    return new RouteFailure.AgentFailed("branch \"" + branch + "\" may not write on", full);
   }
 }

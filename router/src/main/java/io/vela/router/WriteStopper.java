@@ -3,11 +3,9 @@ package io.vela.router;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.vela.agent.CloneException;
-import io.vela.agent.CloneFailure.PoolFull;
 import io.vela.agent.CloneId;
 import io.vela.agent.CloneService;
 import io.vela.agent.StopMode;
-import io.vela.config.value.BranchName;
 import io.vela.config.value.ByteSize;
 import io.vela.router.catalog.BranchRow;
 import java.time.Duration;
@@ -112,10 +110,5 @@ final class WriteStopper {
             e.failure().message());
       }
     }
-  }
-
-  /** What its sessions are told when the pool's reserve is used up. */
-  static RouteFailure poolFull(BranchName branch, PoolFull full) {
-    return new RouteFailure.AgentFailed("branch \"" + branch + "\" may not write on", full);
   }
 }

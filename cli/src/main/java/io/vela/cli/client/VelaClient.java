@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.vela.cli.CliException;
 import io.vela.config.value.Secret;
+import io.vela.router.route.BranchAddressParser;
 import io.vela.router.route.TokenId;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonObject;
@@ -42,7 +43,7 @@ public final class VelaClient {
 
   /** Whether that token is the one that this client itself uses. */
   public boolean uses(TokenId id) {
-    return token.reveal().startsWith("vela_" + id.value() + "_");
+    return token.reveal().startsWith(BranchAddressParser.TOKEN_PREFIX + id.value() + "_");
   }
 
   /**
